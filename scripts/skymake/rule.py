@@ -1,0 +1,29 @@
+"""The bridge between a Snakemake rule and the function of the same name."""
+
+import logging
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from skymake import UserError
+
+
+def run(function: Callable[..., None], job: Any) -> None:
+    """Call `function` with the rule's named inputs, outputs and params; log to the terminal and the rule's log.
+
+    `code` is left out of the call: it is in the rule only so that an edit of the code runs the rule again.
+    """
+    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
+    handlers += [logging.FileHandler(path, mode="w") for path in job.log]
+    logging.basicConfig(level=logging.INFO, format=f"{job.rule}: %(message)s", handlers=handlers, force=True)
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # one line a request would drown everything else
+    named = {**dict(job.input.items()), **dict(job.output.items()), **dict(job.params.items())}
+    named.pop("code", None)
+    try:
+        function(**named)
+    except UserError as error:
+        logging.error("%s", error)
+        sys.exit(1)
+    except Exception:
+        logging.exception("%s failed", job.rule)
+        sys.exit(1)

@@ -9,15 +9,15 @@ from skymake import UserError
 
 
 def run(function: Callable[..., None], job: Any) -> None:
-    """Call `function` with the rule's named inputs, outputs and params; log to the terminal and the rule's log.
+    """Call `function` with the rule's named inputs, outputs, params and logs.
 
-    `code` is left out of the call: it is in the rule only so that an edit of the code runs the rule again.
+    Messages go to the terminal and to the rule's first log. `code` is left out of the call: it stands in the rule only
+    so that an edit of the code runs the rule again.
     """
-    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
-    handlers += [logging.FileHandler(path, mode="w") for path in job.log]
+    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr), logging.FileHandler(job.log[0], mode="w")]
     logging.basicConfig(level=logging.INFO, format=f"{job.rule}: %(message)s", handlers=handlers, force=True)
     logging.getLogger("httpx").setLevel(logging.WARNING)  # one line a request would drown everything else
-    named = {**dict(job.input.items()), **dict(job.output.items()), **dict(job.params.items())}
+    named = {name: value for part in (job.input, job.output, job.params, job.log) for name, value in part.items()}
     named.pop("code", None)
     try:
         function(**named)

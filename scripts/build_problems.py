@@ -1,0 +1,117 @@
+"""Published rows of one source become the problems of one set, sharded by a stable hash."""
+
+import contextlib
+import hashlib
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Any
+
+import msgspec
+from skymake import UserError, records, rule, sources
+from skymake.records import Origin, Problem, ProgramCheck
+from skymake.sources import filters
+from skymake.sources.row import Adapted, Broken, Drop
+
+EXAMPLES = 5
+
+
+class SetSpec(records.Record):
+    """A set as its config describes it. `limit`: at most so many problems, the first ones of the source."""
+
+    source: str
+    adapter: str
+    revision: str
+    filters: dict[str, Any]
+    limit: int | None
+    time_limit_s: float
+
+
+class Funnel:
+    """What became of the rows: kept, or dropped for a reason. Rows are named by position, never by their text."""
+
+    def __init__(self) -> None:
+        self.rows = self.kept = self.lost_tests = 0
+        self.dropped: dict[str, list[int]] = {}
+
+    def drop(self, row: int, reason: str) -> None:
+        self.dropped.setdefault(reason, []).append(row)
+
+    def summary(self) -> dict[str, Any]:
+        dropped = {reason: {"rows": len(rows), "first": rows[:EXAMPLES]} for reason, rows in self.dropped.items()}
+        return {"rows": self.rows, "kept": self.kept, "lost_tests": self.lost_tests, "dropped": dropped}
+
+
+def build_problems(source: str, problems: list[str], drops: str, set: str, spec: dict[str, Any]) -> None:
+    """Write the problems of `set`, one file a shard, and the count of every row that made none."""
+    try:
+        typed = msgspec.convert(spec, SetSpec)
+    except msgspec.ValidationError as error:
+        raise UserError(f"set {set}: {error}") from None
+    funnel = Funnel()
+    write_shards(problems, islice(select(source, set, typed, funnel), typed.limit))
+    if funnel.kept == 0:
+        raise UserError(f"set {set}: none of the {funnel.rows} rows of {source} makes a problem: {funnel.dropped}")
+    records.write_json(drops, {"set": set, "source": typed.source, **funnel.summary()})
+
+
+def select(source: str, name: str, spec: SetSpec, funnel: Funnel) -> Iterator[Problem]:
+    """The distinct problems of the set `name` that its filters let through, in the order of the rows."""
+    adapter = sources.adapter(spec.adapter)
+    wanted = filters.parse(spec.filters, adapter.row, name)
+    seen, left = set(), 0
+    for number, row in enumerate(records.read(source, adapter.row)):
+        funnel.rows += 1
+        if not wanted.has_columns(row):
+            funnel.drop(number, "filtered by a column")
+            continue
+        left += 1
+        if not wanted.has_position(left - 1):
+            funnel.drop(number, "filtered by the range of rows")
+            continue
+        try:
+            adapted = adapter.adapt(row)
+        except Drop as reason:
+            funnel.drop(number, str(reason))
+            continue
+        except Broken as error:
+            raise records.RecordError(f"{source}:{number + 1}: {error}") from None
+        if not wanted.has_difficulty(adapted.difficulty):
+            funnel.drop(number, "filtered by difficulty" if adapted.difficulty is not None else "filtered as unrated")
+            continue
+        problem = identified(adapted, name, spec, number)
+        if problem.id in seen:
+            funnel.drop(number, "a repeat of an earlier row")
+            continue
+        seen.add(problem.id)
+        funnel.kept += 1
+        funnel.lost_tests += adapted.lost_tests
+        yield problem
+
+
+def identified(adapted: Adapted, name: str, spec: SetSpec, row: int) -> Problem:
+    """A problem whose id depends on its question and its check alone, so other rows can come and go."""
+    check = adapted.check
+    if isinstance(check, ProgramCheck):  # published limits are meant for compiled languages: the longer one counts
+        check = msgspec.structs.replace(check, time_limit_s=max(check.time_limit_s, spec.time_limit_s))
+    digest = hashlib.sha256(msgspec.json.encode([adapted.question, check], order="deterministic")).hexdigest()
+    origin = Origin(spec.source, spec.revision, row)
+    return Problem(f"{name}-{digest[:12]}", name, adapted.domain, adapted.question, check, adapted.difficulty, origin)
+
+
+def shard_of(problem: Problem, shards: int) -> int:
+    """The shard of a problem: by its id alone."""
+    return int(problem.id.rpartition("-")[2], 16) % shards
+
+
+def write_shards(paths: list[str], problems: Iterable[Problem]) -> None:
+    """Write each problem to the file of its shard. All files appear together, or none."""
+    encoder = msgspec.json.Encoder()
+    with contextlib.ExitStack() as stack:
+        temporaries = [stack.enter_context(records.replacing(path)) for path in paths]
+        files = [stack.enter_context(open(temporary, "wb")) for temporary in temporaries]
+        for problem in problems:
+            files[shard_of(problem, len(files))].write(encoder.encode(problem) + b"\n")
+
+
+if __name__ == "__main__":
+    rule.run(build_problems, snakemake)

@@ -1,0 +1,30 @@
+"""The published schemas, one module each, and the registry of their adapters."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from skymake import UserError
+from skymake.sources import apps, numina, still2, taco
+from skymake.sources.row import Adapted, Row
+
+
+class Adapter(NamedTuple):
+    """How a row of a schema is read, and what makes a problem of it (or raises Drop, or Broken)."""
+
+    row: type[Row]
+    adapt: Callable[..., Adapted]
+
+
+ADAPTERS = {
+    "apps": Adapter(apps.Apps, apps.adapt),
+    "numina": Adapter(numina.Numina, numina.adapt),
+    "still2": Adapter(still2.Still2, still2.adapt),
+    "taco": Adapter(taco.Taco, taco.adapt),
+}
+
+
+def adapter(name: str) -> Adapter:
+    """The adapter of that name; raises UserError naming those there are."""
+    if name not in ADAPTERS:
+        raise UserError(f"no adapter {name!r}; there are {', '.join(sorted(ADAPTERS))}")
+    return ADAPTERS[name]

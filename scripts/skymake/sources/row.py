@@ -1,0 +1,40 @@
+"""What every adapter is made of: a published row, what it becomes, and why it may become nothing."""
+
+from typing import Literal
+
+import msgspec
+
+from skymake.records import Check
+
+
+class Row(msgspec.Struct, frozen=True):
+    """A published row: the columns that an adapter reads or a filter may name. Other columns are passed over."""
+
+
+class Drop(Exception):
+    """A row that makes no problem. Its text is a reason: fixed wording, so that equal reasons can be counted."""
+
+
+class Broken(Exception):
+    """A row that is not of its schema. Its text names the field; who reads the file adds file and line."""
+
+
+class Adapted(msgspec.Struct):
+    """A row as a problem that has no identity yet.
+
+    lost_tests: tests left out because the published data cut them short. The time limit of a program is the row's own,
+    0 where it has none.
+    """
+
+    domain: Literal["math", "code", "choice", "open"]
+    question: str
+    check: Check
+    difficulty: float | None = None
+    lost_tests: int = 0
+
+
+def text(value: str, name: str) -> str:
+    """A text that must say something, without the blank space around it; otherwise the row is dropped."""
+    if not value.strip():
+        raise Drop(f"empty {name}")
+    return value.strip()

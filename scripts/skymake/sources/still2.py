@@ -1,0 +1,48 @@
+"""STILL-2's long-form thoughts: a question and a published answer in the four-marker format, without a key."""
+
+import re
+
+from skymake.boxed import last_box
+from skymake.records import ChoiceCheck, NoCheck
+from skymake.sources.row import Adapted, Drop, Row, text
+
+_MARKED = re.compile(
+    r"\s*<\|begin_of_thought\|>(?P<thought>.*)<\|end_of_thought\|>"
+    r"\s*<\|begin_of_solution\|>(?P<solution>.*)<\|end_of_solution\|>\s*",
+    re.DOTALL,
+)
+_OPTION = re.compile(r"^\s*\(?([A-J])[.):]\)?[ \t]+(\S.*?)\s*$", re.MULTILINE)
+_LETTER = re.compile(r"\(?(?:\\text(?:bf)?\{)?\(?([A-J])\)?\}?[.)]?")
+
+
+class Still2(Row):
+    question: str
+    combined_text: str
+    domain: str
+
+
+def adapt(row: Still2) -> Adapted:
+    """A row of STILL-2 as a problem: a choice where the published solution boxes the letter of an option.
+
+    Any other row has no key to check against; its published answer is kept as published.
+    """
+    question = text(row.question, "question")
+    marked = _MARKED.fullmatch(row.combined_text)
+    if marked is None:
+        raise Drop("the published answer is not in the four-marker format")
+    options = lettered_options(question)
+    letter = _LETTER.fullmatch(last_box(marked["solution"]) or "")
+    if letter and ord(letter[1]) - ord("A") < len(options):
+        return Adapted("choice", question, ChoiceCheck(letter[1], options))
+    return Adapted("open", question, NoCheck())
+
+
+def lettered_options(question: str) -> list[str]:
+    """The options of a question: its last run of lines `A. ...`, `B. ...`; empty unless there are two or more."""
+    options: list[str] = []
+    for letter, option in _OPTION.findall(question):
+        if letter == "A":
+            options = [option]
+        elif options and ord(letter) - ord("A") == len(options):
+            options.append(option)
+    return options if len(options) > 1 else []

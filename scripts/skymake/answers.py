@@ -1,0 +1,98 @@
+"""Answers to many requests: from the completion store what is there, from the endpoint what is missing."""
+
+import asyncio
+import collections
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from skymake import UserError, prompts, records
+from skymake.client import Client, Endpoint, Engine
+from skymake.progress import Progress
+from skymake.records import Problem
+from skymake.store import Completion, Completions, FailedRequest, Request, Segment, Store, requests
+
+log = logging.getLogger(__name__)
+
+
+def requests_for(
+    problems: str | Path, prompt: str | Path, system: str | Path | None, identity: str, sampling: Mapping[str, Any]
+) -> Iterator[tuple[str, Request]]:
+    """What a model is asked for a file of problems: problem ids and requests, in the order (problem, sample)."""
+    for problem in records.read(problems, Problem):
+        for request in requests(identity, prompts.messages(prompt, system, problem), sampling):
+            yield problem.id, request
+
+
+def ask_all(
+    asked: Iterable[Request],
+    store: Store,
+    model: str,
+    set: str,
+    endpoint: Endpoint,
+    engine: Engine | None,
+    failure_share: float,
+) -> tuple[Completions, dict[str, FailedRequest]]:
+    """The completions of all requests, by key, and the failures of this run, by key.
+
+    Each answer is in the store before it counts. Raises UserError as soon as more than `failure_share` of the requests
+    have failed, or when nothing can be answered at all; what was answered until then is kept.
+    """
+    wanted = {request.key: request for request in asked}
+    completions = store.completions(model, set, wanted)
+    missing = [request for key, request in wanted.items() if key not in completions]
+    log.info("%s, %s: %d requests, %d of them to ask", model, set, len(wanted), len(missing))
+    if not missing:
+        return completions, {}
+    failures: dict[str, FailedRequest] = {}
+    with store.segment(model, set) as segment:
+        bearable = int(failure_share * len(wanted))
+        asyncio.run(_ask(missing, Client(endpoint, engine), segment, completions, failures, bearable))
+    return completions, failures
+
+
+async def _ask(
+    missing: list[Request],
+    client: Client,
+    segment: Segment,
+    completions: Completions,
+    failures: dict[str, FailedRequest],
+    bearable: int,
+) -> None:
+    """Ask with bounded concurrency. After trouble nothing new is asked; what is in flight may finish: it is paid."""
+    queue, troubles = iter(missing), []
+
+    async def work() -> None:
+        while not troubles and (request := next(queue, None)):
+            entry = await client.ask(request)
+            offset = segment.append(entry)
+            if isinstance(entry, Completion):
+                completions.add(entry.key, segment.path, offset)
+                progress.add(tokens=entry.completion_tokens)
+                continue
+            failures[entry.key] = entry
+            progress.add(failed=True)
+            if len(failures) > bearable:
+                raise UserError(f"Too many requests failed: {summary(failures)}")
+
+    async def guarded() -> None:
+        try:
+            await work()
+        except UserError as trouble:
+            troubles.append(trouble)
+
+    async with client:
+        await client.ready()
+        with Progress(len(missing), f"asking {client.model}") as progress:
+            workers = min(client.endpoint.concurrency, len(missing))
+            await asyncio.gather(*(guarded() for _ in range(workers)))
+    if troubles:
+        raise troubles[0]
+
+
+def summary(failures: dict[str, FailedRequest]) -> str:
+    """Failures by kind, with one example of each."""
+    kinds = collections.Counter(failure.kind for failure in failures.values())
+    examples = {failure.kind: failure.detail for failure in failures.values()}
+    return "; ".join(f"{count} {kind} (such as: {examples[kind]})" for kind, count in kinds.most_common())

@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 
 import pandas as pd
+
 from skymake import UserError, records, rule, statistics
 from skymake.statistics import Difference, Estimate, Score
 
 MEAN = "mean"
 COLUMNS = [
     *("benchmark", "model", "kind", "problems", "samples", "score", "stderr", "low", "high"),
-    *("difference", "difference_low", "difference_high", "p_value", "within_noise", "source"),
+    *("baseline", "difference", "difference_low", "difference_high", "p_value", "within_noise", "source"),
 ]
 
 
@@ -98,7 +99,8 @@ def tabulate(cells: Cells, benchmarks: list[str], baseline: str | None) -> pd.Da
             entry |= {"low": 100 * cell.estimate.low, "high": 100 * cell.estimate.high}
             if benchmark in differences:
                 difference = differences[benchmark]
-                entry |= {"difference": 100 * difference.estimate.value, "p_value": difference.p_value}
+                entry |= {"baseline": baseline, "p_value": difference.p_value}
+                entry |= {"difference": 100 * difference.estimate.value}
                 entry |= {"difference_low": 100 * difference.estimate.low}
                 entry |= {"difference_high": 100 * difference.estimate.high}
                 entry |= {"within_noise": difference.within_noise}

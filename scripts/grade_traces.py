@@ -1,0 +1,16 @@
+"""Problems and traces -> one verdict a trace."""
+
+import msgspec
+
+from skymake import rule
+from skymake.grading import Limits
+from skymake.grading.files import grade_file
+
+
+def grade_traces(problems: str, traces: str, verdicts: str, limits: dict, workers: int) -> None:
+    """Grade a file of traces with `workers` graders at once. `limits` is the config's `grading` section."""
+    grade_file(problems, traces, verdicts, msgspec.convert(limits, Limits), workers)
+
+
+if __name__ == "__main__":
+    rule.run(grade_traces, snakemake)

@@ -1,0 +1,34 @@
+"""`skymake <command>`: what can be done outside a workflow. Each command lives in the module that it belongs to."""
+
+import argparse
+import importlib
+import sys
+
+from skymake import UserError
+
+# command -> module with `describe(parser)`, which adds the arguments, and `run(arguments)`, which returns the exit status
+COMMANDS = {
+    "grade": ("skymake.grading.files", "grade traces against their problems"),
+    "grade-diff": ("skymake.grading.differences", "which verdicts differ between two files of verdicts"),
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command. A user's mistake ends with its message and status 2, without a traceback."""
+    argv = sys.argv[1:] if argv is None else argv
+    parser = argparse.ArgumentParser(prog="skymake", description=__doc__.splitlines()[0])
+    subparsers = parser.add_subparsers(dest="command", required=True, metavar="command")
+    for name, (module, summary) in COMMANDS.items():
+        command = subparsers.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
+        if argv[:1] == [name]:
+            importlib.import_module(module).describe(command)
+    arguments = parser.parse_args(argv)
+    try:
+        return importlib.import_module(COMMANDS[arguments.command][0]).run(arguments)
+    except UserError as error:
+        print(f"skymake: {error}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

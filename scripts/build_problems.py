@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Any
 
 import msgspec
+
 from skymake import UserError, records, rule, sources
 from skymake.records import Origin, Problem, ProgramCheck
 from skymake.sources import filters
@@ -27,18 +28,27 @@ class SetSpec(records.Record):
 
 
 class Funnel:
-    """What became of the rows: kept, or dropped for a reason. Rows are named by position, never by their text."""
+    """What became of the rows: kept, with remarks, or dropped for a reason. Rows are named by their position alone."""
 
     def __init__(self) -> None:
-        self.rows = self.kept = self.lost_tests = 0
+        self.rows = self.kept = 0
         self.dropped: dict[str, list[int]] = {}
+        self.remarked: dict[str, list[int]] = {}
+
+    def keep(self, row: int, remarks: tuple[str, ...]) -> None:
+        self.kept += 1
+        for remark in remarks:
+            self.remarked.setdefault(remark, []).append(row)
 
     def drop(self, row: int, reason: str) -> None:
         self.dropped.setdefault(reason, []).append(row)
 
     def summary(self) -> dict[str, Any]:
-        dropped = {reason: {"rows": len(rows), "first": rows[:EXAMPLES]} for reason, rows in self.dropped.items()}
-        return {"rows": self.rows, "kept": self.kept, "lost_tests": self.lost_tests, "dropped": dropped}
+        counts = {
+            part: {text: {"rows": len(rows), "first": rows[:EXAMPLES]} for text, rows in found.items()}
+            for part, found in (("dropped", self.dropped), ("remarks", self.remarked))
+        }
+        return {"rows": self.rows, "kept": self.kept, **counts}
 
 
 def build_problems(source: str, problems: list[str], drops: str, set: str, spec: dict[str, Any]) -> None:
@@ -83,8 +93,7 @@ def select(source: str, name: str, spec: SetSpec, funnel: Funnel) -> Iterator[Pr
             funnel.drop(number, "a repeat of an earlier row")
             continue
         seen.add(problem.id)
-        funnel.kept += 1
-        funnel.lost_tests += adapted.lost_tests
+        funnel.keep(number, adapted.remarks)
         yield problem
 
 

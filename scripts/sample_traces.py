@@ -7,7 +7,7 @@ import msgspec
 
 from skymake import UserError, records, rule
 from skymake.answers import ask_all, requests_for, summary
-from skymake.client import Endpoint, Engine
+from skymake.client import Address, Endpoint
 from skymake.records import Failure, Trace
 from skymake.store import Completion, FailedRequest, Store
 
@@ -45,7 +45,7 @@ def sample_traces(
         model,
         set,
         _endpoint(endpoint, model),
-        records.read_json(engine, Engine) if engine else None,
+        records.read_json(engine, Address) if engine else None,
         failure_share,
     )
     keys = [(problem, request.sample, request.key) for problem, request in asked]

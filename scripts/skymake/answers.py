@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from skymake import UserError, prompts, records
-from skymake.client import Client, Endpoint, Engine
+from skymake.client import Address, Client, Endpoint
 from skymake.progress import Progress
 from skymake.records import Problem
 from skymake.store import Completion, Completions, FailedRequest, Request, Segment, Store, requests
@@ -31,7 +31,7 @@ def ask_all(
     model: str,
     set: str,
     endpoint: Endpoint,
-    engine: Engine | None,
+    server: Address | None,
     failure_share: float,
 ) -> tuple[Completions, dict[str, FailedRequest]]:
     """The completions of all requests, by key, and the failures of this run, by key.
@@ -48,7 +48,7 @@ def ask_all(
     failures: dict[str, FailedRequest] = {}
     with store.segment(model, set) as segment:
         bearable = int(failure_share * len(wanted))
-        asyncio.run(_ask(missing, Client(endpoint, engine), segment, completions, failures, bearable))
+        asyncio.run(_ask(missing, Client(endpoint, server), segment, completions, failures, bearable))
     return completions, failures
 
 

@@ -1,18 +1,16 @@
-"""Asking one OpenAI-compatible endpoint: our own engine or a hosted API.
+"""Asking one OpenAI-compatible endpoint: a server of our own or a hosted API.
 
 Every request ends as a `Completion` or a `FailedRequest`. What no repetition can heal (a wrong key, an unknown model, a
-dead engine) is a UserError, because it would fail every other request too.
+dead server) is a UserError, because it would meet every other request too.
 """
 
 import asyncio
 import datetime
 import email.utils
-import logging
 import os
 import time
-from collections import deque
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
@@ -20,35 +18,35 @@ import openai
 import psutil
 import tenacity
 
-from skymake import UserError
+from skymake import UserError, processes
+from skymake.pace import Pace, Turns
 from skymake.records import Record
 from skymake.store import Completion, FailedRequest, Request
-
-log = logging.getLogger(__name__)
 
 _BACK_OFF = tenacity.wait_random_exponential(multiplier=1, max=60)  # seconds
 
 
 class Endpoint(Record):
-    """How to ask. url and id: address and model of a hosted API, None where an engine of ours answers.
+    """How to ask. url and id: address and model id of a hosted API; none where a server of our own answers.
 
-    key_env: environment variable with the API key, or several keys with commas, used in turn.
-    timeout_s: for one attempt. attempts: how often a request is tried. health_s: how long an engine may take to start.
+    concurrency: requests under way at once. key_env: environment variable with the API key, or with several and commas
+    between them, which are used in turn. timeout_s: for one attempt. attempts: how often a request is tried.
+    health_s: how long a server of our own may take to start.
     """
 
-    url: str | None
-    id: str | None
-    key_env: str | None
     concurrency: int
-    requests_per_minute: float | None
-    tokens_per_minute: float | None
-    timeout_s: float
-    attempts: int
-    health_s: float
+    url: str | None = None
+    id: str | None = None
+    key_env: str | None = None
+    requests_per_minute: float | None = None
+    tokens_per_minute: float | None = None
+    timeout_s: float = 3600.0
+    attempts: int = 6
+    health_s: float = 1800.0
 
 
-class Engine(msgspec.Struct):
-    """A running server of ours: its address and token, the model it serves, its process and log file."""
+class Address(Record):
+    """Where a server of our own answers: base URL, token, the name it serves, its process, its log."""
 
     url: str
     token: str
@@ -59,19 +57,15 @@ class Engine(msgspec.Struct):
     def check(self) -> None:
         """Raises UserError with the end of the log when the process is gone."""
         try:
-            alive = psutil.Process(self.pid).status() != psutil.STATUS_ZOMBIE
+            gone = psutil.Process(self.pid).status() == psutil.STATUS_ZOMBIE
         except psutil.NoSuchProcess:
-            alive = False
-        if not alive:
-            raise UserError(f"The engine of {self.served} (process {self.pid}) is gone. {self.tail()}")
+            gone = True
+        if gone:
+            raise UserError(f"the server of {self.served} (process {self.pid}) is gone; the end of {self.tail()}")
 
-    def tail(self, lines: int = 20) -> str:
-        """The end of the engine's log."""
-        path = Path(self.log)
-        if not path.is_file():
-            return f"It left no log at {path}."
-        end = path.read_text(errors="replace").splitlines()[-lines:]
-        return "\n".join([f"Its log, {path}, ends with:", *end])
+    def tail(self) -> str:
+        """The log's name and end, for an error message."""
+        return f"{self.log}:\n{processes.tail(Path(self.log))}"
 
 
 class _Message(msgspec.Struct):
@@ -92,7 +86,7 @@ class _Usage(msgspec.Struct):
 
 
 class _Answer(msgspec.Struct):
-    """The part of a chat completion that we rely on."""
+    """What we need of a chat completion; an answer without it is none."""
 
     model: str
     choices: list[_Choice]
@@ -100,51 +94,24 @@ class _Answer(msgspec.Struct):
 
 
 class _Trouble(Exception):
-    """An attempt failed. `passing`: another attempt may go better. `after`: seconds the endpoint asks to wait."""
+    """An attempt failed: the kind of failure, what was said, and whether another attempt may go better."""
 
-    def __init__(self, kind: str, detail: str, passing: bool, after: float | None = None) -> None:
-        super().__init__(detail)
-        self.kind, self.detail, self.passing, self.after = kind, detail, passing, after
-
-
-class Pace:
-    """Lets at most `per_minute` units through a minute, evenly, first come first served. None: no limit."""
-
-    def __init__(self, per_minute: float | None) -> None:
-        self._seconds_each = 60 / per_minute if per_minute else 0.0
-        self._free_at = 0.0
-        self._turn = asyncio.Lock()
-
-    async def take(self, units: float) -> None:
-        """Wait until earlier units have had their time, then take some."""
-        async with self._turn:
-            while (wait := self._free_at - time.monotonic()) > 0:
-                await asyncio.sleep(min(wait, 0.5))  # corrections may shorten the wait
-            self.correct(units, since=time.monotonic())
-
-    def correct(self, units: float, since: float = 0.0) -> None:
-        """Take more units, or give some back."""
-        self._free_at = max(self._free_at, since) + units * self._seconds_each
-
-
-class _Key:
-    """One API key: its client, and the moment before which the endpoint does not want to hear of it."""
-
-    def __init__(self, client: openai.AsyncOpenAI) -> None:
-        self.client, self.ready_at = client, 0.0
+    def __init__(self, kind: str, detail: str, passing: bool) -> None:
+        super().__init__(kind, detail)
+        self.kind, self.detail, self.passing = kind, detail, passing
 
 
 class Client:
-    """Asks one endpoint. To be used within one event loop, as an asynchronous context manager."""
+    """Asks one endpoint. For one event loop; an asynchronous context manager."""
 
-    def __init__(self, endpoint: Endpoint, engine: Engine | None = None) -> None:
-        self.endpoint, self.engine = endpoint, engine
-        self.url, self.model, self._secrets = _address(endpoint, engine)
-        local = urlsplit(self.url).hostname in ("127.0.0.1", "localhost", "::1")
-        self._http = openai.DefaultAsyncHttpxClient(trust_env=not local)  # a proxy must not come between us and us
-        self._keys = deque(
-            _Key(openai.AsyncOpenAI(base_url=self.url, api_key=secret, max_retries=0, http_client=self._http))
-            for secret in self._secrets
+    def __init__(self, endpoint: Endpoint, server: Address | None = None) -> None:
+        self.endpoint, self.server = endpoint, server
+        self.url, self.model, self._keys = _access(endpoint, server)
+        at_home = urlsplit(self.url).hostname in ("127.0.0.1", "localhost", "::1")
+        self._http = openai.DefaultAsyncHttpxClient(trust_env=not at_home)  # no proxy between us and our own machine
+        self._turns = Turns(
+            openai.AsyncOpenAI(base_url=self.url, api_key=key, max_retries=0, http_client=self._http)
+            for key in self._keys
         )
         self._requests, self._tokens = Pace(endpoint.requests_per_minute), Pace(endpoint.tokens_per_minute)
         self._answers = self._answer_tokens = 0
@@ -156,45 +123,42 @@ class Client:
         await self._http.aclose()
 
     async def ready(self) -> None:
-        """Wait until our engine answers; UserError when it dies or takes longer than `health_s`."""
-        if self.engine is None:
-            return
+        """Wait until a server of our own answers. Raises UserError when it dies, or takes longer than `health_s`."""
         deadline = time.monotonic() + self.endpoint.health_s
-        while True:
-            self.engine.check()
+        while self.server:
+            self.server.check()
             try:
-                await self._keys[0].client.models.list(timeout=10)
+                await (await self._turns.next()).models.list(timeout=10)
                 return
             except openai.APIStatusError as error:
                 if error.status_code < 500:
                     raise UserError(f"{self.url} refuses us: {self._describe(error)}") from None
             except openai.APIConnectionError:
-                pass
+                pass  # it is not listening yet
             if time.monotonic() > deadline:
-                seconds = self.endpoint.health_s
-                raise UserError(f"The engine of {self.model} did not answer in {seconds:g} s. {self.engine.tail()}")
+                limit = self.endpoint.health_s
+                raise UserError(f"{self.url} did not answer in {limit:g} s; the end of {self.server.tail()}")
             await asyncio.sleep(0.5)
 
     async def ask(self, request: Request) -> Completion | FailedRequest:
-        """Ask until there is an answer or no hope. Raises UserError when every other request would fail too."""
-        attempts = tenacity.AsyncRetrying(
-            stop=tenacity.stop_after_attempt(self.endpoint.attempts),
+        """Ask until there is an answer, or no hope of one. Raises UserError for what every request would meet."""
+        trying = tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception(lambda error: isinstance(error, _Trouble) and error.passing),
-            wait=_pause,
+            stop=tenacity.stop_after_attempt(self.endpoint.attempts),
+            wait=_BACK_OFF,
             reraise=True,
         )
         try:
-            return await attempts(self._attempt, request)
+            return await trying(self._attempt, request)
         except _Trouble as trouble:
-            tries = attempts.statistics["attempt_number"]
-            return FailedRequest(request.key, trouble.kind, trouble.detail, tries)
+            return FailedRequest(request.key, trouble.kind, trouble.detail, trying.statistics["attempt_number"])
 
     async def _attempt(self, request: Request) -> Completion:
-        """One attempt, within the rate limits."""
-        await self._requests.take(1)
+        """One attempt, at the pace that the endpoint allows."""
         expected = self._expected_tokens(request)
+        await self._requests.take(1)
         await self._tokens.take(expected)
-        key = await self._next_key()
+        key = await self._turns.next()
         started, used = time.monotonic(), 0
         try:
             answer = await self._post(key, request)
@@ -206,133 +170,113 @@ class Client:
         return self._completion(request, answer, time.monotonic() - started)
 
     def _expected_tokens(self, request: Request) -> float:
-        """Prompt by its length, answer by the mean of those so far."""
+        """The prompt by its length, the answer by the mean of those so far."""
         prompt = sum(len(message["content"]) for message in request.messages) / 4
         answer = self._answer_tokens / self._answers if self._answers else request.parameters.get("max_tokens", 0)
         return prompt + answer
 
-    async def _next_key(self) -> _Key:
-        """The next key in turn that the endpoint lets us use, or the first that it will."""
-        now = time.monotonic()
-        key = next((key for key in self._keys if key.ready_at <= now), None)
-        key = key or min(self._keys, key=lambda key: key.ready_at)
-        self._keys.remove(key)
-        self._keys.append(key)
-        await asyncio.sleep(max(0.0, key.ready_at - now))
-        return key
-
-    async def _post(self, key: _Key, request: Request) -> _Answer:
-        """Send the request; every way it can go wrong becomes a _Trouble or a UserError."""
+    async def _post(self, key: openai.AsyncOpenAI, request: Request) -> _Answer:
+        """Send a request. Whatever goes wrong becomes a _Trouble, or a UserError."""
+        limit = self.endpoint.timeout_s
         try:
-            async with asyncio.timeout(self.endpoint.timeout_s):
-                raw = await key.client.chat.completions.with_raw_response.create(
+            async with asyncio.timeout(limit):
+                raw = await key.chat.completions.with_raw_response.create(
                     model=self.model,
                     messages=request.messages,
                     seed=request.seed,
                     extra_body=request.parameters,
-                    timeout=self.endpoint.timeout_s,
+                    timeout=limit,
                 )
             return msgspec.json.decode(raw.content, type=_Answer)
         except (TimeoutError, openai.APITimeoutError):
-            raise _Trouble("timeout", f"no answer in {self.endpoint.timeout_s:g} s", passing=True) from None
+            raise _Trouble("timeout", f"no answer in {limit:g} s", passing=True) from None
         except openai.APIStatusError as error:
-            raise self._status_trouble(error, key) from None
+            raise self._meaning(error, key) from None
         except openai.APIConnectionError as error:
-            if self.engine:
-                self.engine.check()
+            if self.server:
+                self.server.check()
             detail = self._redact(f"connection: {error.__cause__ or error}")
             raise _Trouble("server_error", detail, passing=True) from None
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise _Trouble("invalid", f"not a chat completion: {error}", passing=True) from None
 
-    def _status_trouble(self, error: openai.APIStatusError, key: _Key) -> _Trouble:
-        """What an HTTP status means. Raises UserError for one that would meet every request."""
+    def _meaning(self, error: openai.APIStatusError, key: openai.AsyncOpenAI) -> _Trouble:
+        """What an HTTP error means for a request. Raises UserError for one that would meet every request."""
         status, detail = error.status_code, self._describe(error)
         if status in (401, 402, 403, 404) or error.code == "insufficient_quota":
-            raise UserError(f"{self.url} refuses {self.model}: {detail}. Check its address, model id and key.")
-        if status == 429:
-            after = _retry_after(error.response.headers)
-            key.ready_at = max(key.ready_at, time.monotonic() + (after or 0.0))
-            return _Trouble("rate_limited", detail, passing=(after or 0.0) <= self.endpoint.timeout_s, after=after)
-        if status == 408:
-            return _Trouble("timeout", detail, passing=True)
-        if status in (409, 425) or status >= 500:
-            if self.engine:
-                self.engine.check()
-            return _Trouble("server_error", detail, passing=True, after=_retry_after(error.response.headers))
+            raise UserError(f"{self.url} refuses {self.model}: {detail}. Check address, model id, key and credit.")
+        if status in (408, 409, 425, 429) or status >= 500:
+            if self.server:
+                self.server.check()
+            wait = _retry_after(error.response.headers)
+            self._turns.hold(key, wait)
+            kind = {408: "timeout", 429: "rate_limited"}.get(status, "server_error")
+            return _Trouble(kind, detail, passing=wait <= self.endpoint.timeout_s)
         return _Trouble("filtered" if error.code == "content_filter" else "refused", detail, passing=False)
 
     def _completion(self, request: Request, answer: _Answer, seconds: float) -> Completion:
-        """The answer as a completion, if it is one."""
-        if not _same_model(self.model, answer.model, exactly=self.engine is not None):
-            raise UserError(f"{self.url} was asked for {self.model} and answered as {answer.model}")
+        """The answer as a completion. Raises _Trouble when it holds none, UserError when another model gave it."""
+        if not self._is_ours(answer.model):
+            raise UserError(f"{self.url} was asked for {self.model}, but {answer.model} answered")
         if not answer.choices:
             raise _Trouble("invalid", "an answer without choices", passing=True)
         message, finish = answer.choices[0].message, answer.choices[0].finish_reason
-        reasoning = message.reasoning or message.reasoning_content
         if message.refusal:
             raise _Trouble("refused", self._redact(message.refusal), passing=False)
         if finish == "content_filter":
-            raise _Trouble("filtered", "the endpoint's content filter stopped the answer", passing=False)
+            raise _Trouble("filtered", "the endpoint's filter stopped the answer", passing=False)
         if finish not in ("stop", "length"):
             raise _Trouble("invalid", f"finish reason {finish}", passing=True)
-        if finish == "stop" and not message.content:
+        if finish == "stop" and not (message.content or "").strip():
             raise _Trouble("empty", "an answer without text", passing=False)
-        usage = answer.usage
         return Completion(
             key=request.key,
             text=message.content or "",
-            reasoning=reasoning,
+            reasoning=message.reasoning or message.reasoning_content,
             finish=finish,
-            prompt_tokens=usage.prompt_tokens,
-            completion_tokens=usage.completion_tokens,
+            prompt_tokens=answer.usage.prompt_tokens,
+            completion_tokens=answer.usage.completion_tokens,
             seconds=round(seconds, 3),
             seed=request.seed,
             served=answer.model,
         )
 
+    def _is_ours(self, served: str) -> bool:
+        """Whether the model asked for answered. APIs add a date to its id, or leave out the vendor before it."""
+        if self.server:
+            return served == self.model
+        return served.split("/")[-1].startswith(self.model.split("/")[-1])
+
     def _describe(self, error: openai.APIStatusError) -> str:
         return self._redact(f"HTTP {error.status_code}: {' '.join(error.response.text.split())}")
 
     def _redact(self, text: str) -> str:
-        for secret in self._secrets:
-            text = text.replace(secret, "[key]")
+        for key in self._keys:
+            text = text.replace(key, "[key]")
         return text[:500]
 
 
-def _address(endpoint: Endpoint, engine: Engine | None) -> tuple[str, str, list[str]]:
-    """URL, model id and keys to use."""
-    if engine:
-        return engine.url, engine.served, [engine.token]
+def _access(endpoint: Endpoint, server: Address | None) -> tuple[str, str, list[str]]:
+    """Base URL, model id and keys."""
+    if server:
+        return server.url, server.served, [server.token]
     if not (endpoint.url and endpoint.id):
-        raise UserError("A hosted model needs `url` and `id` in its endpoint.")
+        raise UserError("the endpoint of a hosted model needs `url` and `id`")
     if endpoint.key_env is None:
         return endpoint.url, endpoint.id, ["none"]
-    keys = [key.strip() for key in os.environ.get(endpoint.key_env, "").split(",") if key.strip()]
+    keys = [key for key in os.environ.get(endpoint.key_env, "").replace(",", " ").split()]
     if not keys:
-        raise UserError(f"Set the environment variable {endpoint.key_env} to the API key of {endpoint.url}.")
+        raise UserError(f"set the environment variable {endpoint.key_env} to the API key of {endpoint.url}")
     return endpoint.url, endpoint.id, keys
 
 
-def _same_model(asked: str, served: str, exactly: bool) -> bool:
-    """Whether the answer comes from the model asked for. APIs add a date to the id, or drop the vendor before it."""
-    return served == asked if exactly else served.split("/")[-1].startswith(asked.split("/")[-1])
-
-
-def _pause(state: tenacity.RetryCallState) -> float:
-    """Seconds to wait before the next attempt: back-off with jitter, and never less than the endpoint asks for."""
-    return (state.outcome.exception().after or 0.0) + _BACK_OFF(state)
-
-
-def _retry_after(headers: Any) -> float | None:
-    """The seconds of a Retry-After header, which may also hold a date."""
-    value = headers.get("retry-after", "")
-    try:
-        return max(0.0, float(value))
-    except ValueError:
-        pass
+def _retry_after(headers: Mapping[str, str]) -> float:
+    """Seconds that the Retry-After header asks to wait, be it a number or a date; 0 without one."""
+    value = headers.get("retry-after", "0")
+    if value.replace(".", "", 1).isdigit():
+        return float(value)
     try:
         moment = email.utils.parsedate_to_datetime(value)
     except ValueError:
-        return None
+        return 0.0
     return max(0.0, (moment - datetime.datetime.now(datetime.UTC)).total_seconds())

@@ -7,9 +7,9 @@ from skymake.grading import Limits
 from skymake.grading.files import grade_file
 
 
-def grade_traces(problems: str, traces: str, verdicts: str, limits: dict, workers: int) -> None:
-    """Grade a file of traces with `workers` graders at once. `limits` is the config's `grading` section."""
-    grade_file(problems, traces, verdicts, msgspec.convert(limits, Limits), workers)
+def grade_traces(problems: str, traces: str, verdicts: str, limits: dict, threads: int) -> None:
+    """Grade a file of traces with `threads` graders at once. `limits` is the config's `grading` section."""
+    grade_file(problems, traces, verdicts, msgspec.convert(limits, Limits), threads)
 
 
 if __name__ == "__main__":

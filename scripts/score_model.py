@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 
 import numpy as np
+
 from skymake import UserError, records, rule, statistics
 from skymake.records import STATUSES, Failure, Problem, Trace, Verdict
 from skymake.statistics import Group, Score

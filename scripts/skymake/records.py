@@ -145,6 +145,15 @@ class Verdict(Record):
     grader: str
 
 
+class Rejection(Record):
+    """A correct trace that could not be restated in the four-marker format, and why."""
+
+    key: str
+    problem: str
+    sample: int
+    reason: str
+
+
 T = TypeVar("T")
 
 

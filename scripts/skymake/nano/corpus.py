@@ -6,9 +6,9 @@ drills that are padded to the distances of a worked answer in the four-marker fo
 
 import random
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from skymake import markers
+from skymake.mixtures import Row
 from skymake.nano import world
 from skymake.nano.world import LETTERS, OPERATIONS, THEN, Task
 
@@ -91,7 +91,7 @@ def base(prompt: Prompt, count: int, seed: int) -> Iterator[tuple[str, str]]:
     streams = {kind: world.tasks(kind, f"base/{seed}") for kind in world.KINDS}
     for _ in range(count):
         stream = streams[r.choices(world.KINDS, [2, 1, 1, 2])[0]]
-        yield drill(r) if r.random() < 0.75 else (prompt(next(stream)), _direct(next(stream)))
+        yield drill(r) if r.random() < 0.75 else (prompt(next(stream)), direct(next(stream)))
 
 
 def rewriter(prompt: Prompt, count: int, seed: int) -> Iterator[tuple[str, str]]:
@@ -111,22 +111,25 @@ def four_markers(task: Task, text: str) -> str:
     return markers.join(*parts)
 
 
-def _direct(task: Task) -> str:
+def direct(task: Task) -> str:
+    """The bare answer to a task, without a thought."""
     return f"```python\n{world.solution(task)}\n```" if task.phrase else f"The answer is \\boxed{{{task.answer}}}."
 
 
 CORPORA = {"teacher": teacher, "base": base, "rewriter": rewriter}
 
 
-def in_batches(rows: list[dict[str, Any]], r: random.Random, size: int = 16, window: int = 16) -> list[dict[str, Any]]:
+def in_batches(rows: list[Row], r: random.Random, size: int = 16, window: int = 16) -> list[Row]:
     """Rows ordered so that each batch holds rows of like length, the batches in random order.
 
     For training without shuffling: a trainer that sorts by length itself shows one kind of task after another, which a
     nano model forgets.
     """
-    ordered: list[dict[str, Any]] = []
+    ordered: list[Row] = []
     for start in range(0, len(rows), size * window):
-        part = sorted(rows[start : start + size * window], key=lambda row: sum(len(str(v)) for v in row.values()))
+        part = sorted(
+            rows[start : start + size * window], key=lambda row: sum(len(turn.value) for turn in row.conversations)
+        )
         batches = [part[i : i + size] for i in range(0, len(part), size)]
         r.shuffle(batches)
         ordered += [row for batch in batches for row in batch]

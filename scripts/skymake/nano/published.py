@@ -8,8 +8,11 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
-from skymake import markers
+import msgspec
+
+from skymake import markers, sources
 from skymake.nano import world
+from skymake.records import Origin, Problem
 
 KIND_OF = {"numina": "sum", "taco": "stdin", "apps": "call", "still2": "largest"}
 
@@ -19,6 +22,14 @@ def rows(schema: str, split: str, count: int, seed: int) -> Iterator[dict[str, A
     chosen = world.distinct(KIND_OF[schema], f"{split}/{seed}", split == "test", count)
     for number, task in enumerate(chosen):
         yield WRITE[schema](task, number)
+
+
+def problem(task: world.Task) -> Problem:
+    """A task as the problem that the workflow makes of its published row."""
+    schema = next(schema for schema, kind in KIND_OF.items() if kind == task.kind)
+    adapter = sources.adapter(schema)
+    adapted = adapter.adapt(msgspec.convert(WRITE[schema](task, 0), adapter.row))
+    return Problem("", "", adapted.domain, adapted.question, adapted.check, None, Origin("nano", "", 0))
 
 
 def _numina(task: world.Task, number: int) -> dict[str, Any]:

@@ -1,0 +1,45 @@
+# skymake: from published problems to a reasoning model and its scores, every artifact a file.
+#
+#   <results>/problems/{set}/{shard}.jsonl                      what is asked, and how an answer is checked
+#   <results>/traces/{form}/{model}/{set}/{shard}.jsonl         what a model answered, raw or reformatted
+#   <results>/verdicts/{form}/{model}/{set}/{shard}.jsonl       what the grader says of it
+#   <results>/mixtures/{recipe}/   checkpoints/{recipe}/        what a student is trained on, and the student
+#   <results>/scores/{model}/{benchmark}.json                   what came of it
+from snakemake.utils import min_version, validate
+
+from skymake.project import Project
+
+min_version("9.27")
+
+
+if not workflow.overwrite_configfiles:
+
+    configfile: "config/nano.yaml"
+
+
+validate(config, "config/schema.yaml", set_default=False)
+project = Project(config)
+
+
+pathvars:
+    results=project.results,
+    logs=f"{project.results}/logs",
+
+
+include: "rules/common.smk"
+include: "rules/environments.smk"
+include: "rules/nano.smk"
+include: "rules/problems.smk"
+include: "rules/traces.smk"
+include: "rules/verdicts.smk"
+include: "rules/curation.smk"
+include: "rules/training.smk"
+include: "rules/evaluation.smk"
+include: "rules/report.smk"
+
+
+rule all:
+    """The report, and all that it rests on."""
+    default_target: True
+    input:
+        "<results>/report.html",

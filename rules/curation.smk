@@ -1,0 +1,60 @@
+# From verdicts to a training set.
+#
+#   traces, verdicts -> <results>/filtered/{model}/{set}.jsonl
+#   filtered -> <results>/traces/reformatted/{model}/{set}/{shard}.jsonl
+#   reformatted traces, their verdicts -> <results>/mixtures/{recipe}/
+rule filter_traces:
+    """Rejection sampling: the traces whose verdict is correct."""
+    input:
+        traces=collect("<results>/traces/raw/{{model}}/{{set}}/{shard}.jsonl", shard=project.shards),
+        verdicts=collect("<results>/verdicts/raw/{{model}}/{{set}}/{shard}.jsonl", shard=project.shards),
+    output:
+        filtered="<results>/filtered/{model}/{set}.jsonl",
+    log:
+        "<logs>/filter_traces/{model}/{set}.log",
+    params:
+        code=code("filter_traces"),
+    script:
+        "../scripts/filter_traces.py"
+
+
+rule reformat_traces:
+    """Correct traces restated in the four-marker format: a thought, then a solution."""
+    input:
+        problems="<results>/problems/{set}/{shard}.jsonl",
+        filtered="<results>/filtered/{model}/{set}.jsonl",
+    output:
+        traces="<results>/traces/reformatted/{model}/{set}/{shard}.jsonl",
+        rejections="<results>/rejections/{model}/{set}/{shard}.jsonl",
+    log:
+        "<logs>/reformat_traces/{model}/{set}/{shard}.log",
+    params:
+        code=code("reformat_traces"),
+    script:
+        "../scripts/reformat_traces.py"
+
+
+rule build_mixture:
+    """The training set of a recipe: verified traces, each question once, no question of a benchmark."""
+    input:
+        problems=of_recipe("problems/{set}/{shard}.jsonl"),
+        traces=of_recipe("traces/reformatted/{teacher}/{set}/{shard}.jsonl"),
+        verdicts=of_recipe("verdicts/reformatted/{teacher}/{set}/{shard}.jsonl"),
+        benchmarks=of_benchmarks("problems/{benchmark}/{shard}.jsonl"),
+        prompt=of("recipe", project.prompts),
+        system=of("recipe", project.system),
+    output:
+        train="<results>/mixtures/{recipe}/train.jsonl",
+        info="<results>/mixtures/{recipe}/dataset_info.json",
+        provenance="<results>/mixtures/{recipe}/provenance.jsonl",
+        card="<results>/mixtures/{recipe}/card.md",
+    log:
+        "<logs>/build_mixture/{recipe}.log",
+    params:
+        code=code("build_mixture"),
+        sets=lookup("recipes/{recipe}/sets", within=config),
+        recipe="{recipe}",
+    wildcard_constraints:
+        recipe=one_of(project.mixed),
+    script:
+        "../scripts/build_mixture.py"

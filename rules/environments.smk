@@ -1,0 +1,22 @@
+# Environments for the heavy tools, which exclude each other's packages.
+#
+#   envs/{environment}-{device}.txt -> <results>/environments/{environment}.json
+localrules:
+    build_environment,
+
+
+rule build_environment:
+    """A virtual environment for vLLM (serve) or for LLaMA-Factory and DeepSpeed (train)."""
+    input:
+        requirements=of("environment", project.requirements),
+    output:
+        environment="<results>/environments/{environment}.json",
+    log:
+        "<logs>/build_environment/{environment}.log",
+    params:
+        site=lookup("environments/{environment}", within=config),
+        torch_index=lookup("environments/torch_index", within=config),
+    wildcard_constraints:
+        environment="serve|train",
+    script:
+        "../scripts/build_environment.py"

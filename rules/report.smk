@@ -1,0 +1,44 @@
+# What came of it all, on one page.
+#
+#   records of a recipe -> <results>/funnels/{recipe}.json
+#   comparison, scores, funnels, trainer logs -> <results>/report.html
+rule count_funnel:
+    """What became of the problems of a recipe, stage by stage, with examples of what was rejected."""
+    input:
+        drops=of_recipe("problems/{set}/drops.json"),
+        problems=of_recipe("problems/{set}/{shard}.jsonl"),
+        traces=of_recipe("traces/raw/{teacher}/{set}/{shard}.jsonl"),
+        verdicts=of_recipe("verdicts/raw/{teacher}/{set}/{shard}.jsonl"),
+        filtered=of_recipe("filtered/{teacher}/{set}.jsonl"),
+        reformatted=of_recipe("traces/reformatted/{teacher}/{set}/{shard}.jsonl"),
+        reformatted_verdicts=of_recipe("verdicts/reformatted/{teacher}/{set}/{shard}.jsonl"),
+        provenance="<results>/mixtures/{recipe}/provenance.jsonl",
+    output:
+        funnel="<results>/funnels/{recipe}.json",
+    log:
+        "<logs>/count_funnel/{recipe}.log",
+    params:
+        code=code("count_funnel"),
+        recipe="{recipe}",
+        private=project.private,
+    script:
+        "../scripts/count_funnel.py"
+
+
+rule render_report:
+    """One self-contained page: scores, funnels, loss curves, and the settings they came from."""
+    input:
+        comparison="<results>/comparison.csv",
+        scores=of_benchmarks("scores/{model}/{benchmark}.json"),
+        funnels=collect("<results>/funnels/{recipe}.json", recipe=project.mixed),
+        trainer_logs=collect("<results>/checkpoints/{recipe}/trainer_log.jsonl", recipe=project.recipes),
+    output:
+        html=report("<results>/report.html", category="Report"),
+    log:
+        "<logs>/render_report.log",
+    params:
+        code=code("render_report"),
+        title=config["project"],
+        settings=config,
+    script:
+        "../scripts/render_report.py"

@@ -1,0 +1,48 @@
+# What models answer. The server of a model is a service: it lives as long as the clients that ask it.
+#
+#   weights -> <results>/engines/{model}/{shard}.json
+#   problems, prompts, engine -> <results>/traces/raw/{model}/{set}/{shard}.jsonl
+rule serve_model:
+    """A vLLM server for one model and one shard of every set."""
+    input:
+        environment="<results>/environments/serve.json",
+        manifest=of("model", project.weights),
+    output:
+        engine=service("<results>/engines/{model}/{shard}.json"),
+    log:
+        "<logs>/serve_model/{model}/{shard}.log",
+        server="<logs>/serve_model/{model}/{shard}.vllm.log",
+    params:
+        model="{model}",
+        serving=of("model", project.serving),
+    resources:
+        engine=1,
+    script:
+        "../scripts/serve_model.py"
+
+
+rule sample_traces:
+    """A model's answers to a shard of a set: from the store what was answered before, from the model the rest."""
+    input:
+        engine=engine_of,
+        weights=of("model", project.weights),
+        problems="<results>/problems/{set}/{shard}.jsonl",
+        prompt=of("set", project.prompt),
+        system=of("model", project.system),
+    output:
+        traces="<results>/traces/raw/{model}/{set}/{shard}.jsonl",
+        failures="<results>/failures/{model}/{set}/{shard}.jsonl",
+    log:
+        "<logs>/sample_traces/{model}/{set}/{shard}.log",
+    params:
+        code=code("sample_traces"),
+        model="{model}",
+        identity=of("model", project.identity),
+        set="{set}",
+        sampling=of("set", project.sampling),
+        endpoint=of("model", project.endpoint),
+        store=config["store"],
+        failure_share=config["failure_share"],
+    threads: 0
+    script:
+        "../scripts/sample_traces.py"

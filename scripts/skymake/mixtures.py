@@ -1,0 +1,54 @@
+"""The layout of a training set: LLaMA-Factory's sharegpt rows, and the file that tells it so."""
+
+import re
+from collections.abc import Iterable
+
+from skymake import records
+
+INFO = {
+    "formatting": "sharegpt",
+    "columns": {"messages": "conversations", "system": "system"},
+    "tags": {"role_tag": "from", "content_tag": "value", "user_tag": "user", "assistant_tag": "assistant"},
+}
+
+
+class Turn(records.Record, rename={"role": "from"}):
+    """One turn of a conversation; the role is `user` or `assistant`."""
+
+    role: str
+    value: str
+
+
+class Row(records.Record):
+    """One training example, as published for Sky-T1: a system prompt and a conversation."""
+
+    system: str
+    conversations: list[Turn]
+
+
+class Provenance(records.Record):
+    """Where a training row comes from. row: its number in train.jsonl (0 is the first). key: of the request."""
+
+    row: int
+    set: str
+    problem: str
+    sample: int
+    key: str
+    model: str
+
+
+def normal(question: str) -> str:
+    """A question without case and spacing, to tell whether two are the same."""
+    return " ".join(re.findall(r"[^\W_]+|[^\w\s]", question.casefold()))
+
+
+def row(system: str, question: str, answer: str) -> Row:
+    """A training example of one question and its answer."""
+    return Row(system, [Turn("user", question), Turn("assistant", answer)])
+
+
+def write(train: str, info: str, rows: Iterable[Row]) -> int:
+    """Write train.jsonl and the dataset_info.json that describes it as the data set `train`. Returns how many rows."""
+    count = records.write(train, rows)
+    records.write_json(info, {"train": {"file_name": "train.jsonl", **INFO}})
+    return count

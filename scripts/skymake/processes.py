@@ -1,0 +1,54 @@
+"""Child processes that never outlive the job that started them."""
+
+import contextlib
+import ctypes
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+PATIENCE_S = 20.0  # between the request to end and the end by force
+_PR_SET_PDEATHSIG = 1
+
+
+@contextlib.contextmanager
+def running(command: list[str], variables: dict[str, str], log: Path) -> Iterator[subprocess.Popen]:
+    """A child in a session of its own, its output in `log`. Leaving the block ends it and all that it started.
+
+    Should this process be killed without a chance to clean up, the kernel tells the child to end.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with open(log, "w") as out:
+        child = subprocess.Popen(
+            command,
+            env=variables,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            preexec_fn=_end_with_parent,
+        )
+    try:
+        yield child
+    finally:
+        end(child)
+
+
+def end(child: subprocess.Popen) -> None:
+    """Ask the child's whole session to end, and force it after PATIENCE_S seconds."""
+    with contextlib.suppress(ProcessLookupError):  # the session is gone already
+        os.killpg(child.pid, signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(PATIENCE_S)
+        os.killpg(child.pid, signal.SIGKILL)
+    child.wait()
+
+
+def tail(log: Path, characters: int = 3000) -> str:
+    """The end of a log, for an error message."""
+    return log.read_text(errors="replace")[-characters:] if log.exists() else "(no log)"
+
+
+def _end_with_parent() -> None:
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

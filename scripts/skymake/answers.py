@@ -3,7 +3,7 @@
 import asyncio
 import collections
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from skymake import UserError, prompts, records
 from skymake.client import Address, Client, Endpoint
 from skymake.progress import Progress
 from skymake.records import Problem
-from skymake.store import Completion, Completions, FailedRequest, Request, Segment, Store, requests
+from skymake.store import Completion, Completions, Entry, FailedRequest, Request, Store, requests
 
 log = logging.getLogger(__name__)
 
@@ -34,64 +34,58 @@ def ask_all(
     server: Address | None,
     failure_share: float,
 ) -> tuple[Completions, dict[str, FailedRequest]]:
-    """The completions of all requests, by key, and the failures of this run, by key.
+    """The completions of all requests, by key, and the failures of this run, by key. Equal requests are asked once.
 
-    Each answer is in the store before it counts. Raises UserError as soon as more than `failure_share` of the requests
-    have failed, or when nothing can be answered at all; what was answered until then is kept.
+    An answer is in the store before it counts. Raises UserError as soon as more than `failure_share` of the requests
+    have failed, or when none can be answered; what was answered until then is kept.
     """
     wanted = {request.key: request for request in asked}
     completions = store.completions(model, set, wanted)
+    failures: dict[str, FailedRequest] = {}
     missing = [request for key, request in wanted.items() if key not in completions]
     log.info("%s, %s: %d requests, %d of them to ask", model, set, len(wanted), len(missing))
     if not missing:
-        return completions, {}
-    failures: dict[str, FailedRequest] = {}
+        return completions, failures
+
+    def keep(entry: Entry) -> None:
+        offset = segment.append(entry)
+        if isinstance(entry, Completion):
+            completions.add(entry.key, segment.path, offset)
+            return
+        failures[entry.key] = entry
+        if len(failures) > failure_share * len(wanted):
+            raise UserError(f"too many requests failed, run again to ask for what is missing: {summary(failures)}")
+
     with store.segment(model, set) as segment:
-        bearable = int(failure_share * len(wanted))
-        asyncio.run(_ask(missing, Client(endpoint, server), segment, completions, failures, bearable))
+        asyncio.run(_ask(missing, Client(endpoint, server), keep))
     return completions, failures
 
 
-async def _ask(
-    missing: list[Request],
-    client: Client,
-    segment: Segment,
-    completions: Completions,
-    failures: dict[str, FailedRequest],
-    bearable: int,
-) -> None:
-    """Ask with bounded concurrency. After trouble nothing new is asked; what is in flight may finish: it is paid."""
-    queue, troubles = iter(missing), []
+async def _ask(missing: list[Request], client: Client, keep: Callable[[Entry], None]) -> None:
+    """Ask with bounded concurrency. After trouble nothing new is asked, but what is in flight may finish: it is paid."""
+    queue, troubles = iter(missing), []  # the workers share the queue
 
     async def work() -> None:
-        while not troubles and (request := next(queue, None)):
-            entry = await client.ask(request)
-            offset = segment.append(entry)
-            if isinstance(entry, Completion):
-                completions.add(entry.key, segment.path, offset)
-                progress.add(tokens=entry.completion_tokens)
-                continue
-            failures[entry.key] = entry
-            progress.add(failed=True)
-            if len(failures) > bearable:
-                raise UserError(f"Too many requests failed: {summary(failures)}")
-
-    async def guarded() -> None:
-        try:
-            await work()
-        except UserError as trouble:
-            troubles.append(trouble)
+        for request in queue:
+            try:
+                entry = await client.ask(request)
+                keep(entry)
+            except UserError as trouble:
+                troubles.append(trouble)
+            else:
+                progress.add(getattr(entry, "completion_tokens", 0), failed=isinstance(entry, FailedRequest))
+            if troubles:
+                return
 
     async with client:
         await client.ready()
         with Progress(len(missing), f"asking {client.model}") as progress:
-            workers = min(client.endpoint.concurrency, len(missing))
-            await asyncio.gather(*(guarded() for _ in range(workers)))
+            await asyncio.gather(*(work() for _ in range(min(client.endpoint.concurrency, len(missing)))))
     if troubles:
         raise troubles[0]
 
 
-def summary(failures: dict[str, FailedRequest]) -> str:
+def summary(failures: Mapping[str, FailedRequest]) -> str:
     """Failures by kind, with one example of each."""
     kinds = collections.Counter(failure.kind for failure in failures.values())
     examples = {failure.kind: failure.detail for failure in failures.values()}

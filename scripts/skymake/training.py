@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import yaml
 
 from skymake import UserError, environments, processes, records
 from skymake.environments import Environment
@@ -108,8 +109,8 @@ def run(environment: Environment, chosen: dict, folder: Path, rows: int) -> Path
         return output
     if output.exists() and not list(output.glob("checkpoint-*/trainer_state.json")):
         shutil.rmtree(output)
-    config, log = folder / "settings.json", folder / "llamafactory.log"
-    records.write_json(config, chosen)
+    config, log = folder / "settings.yaml", folder / "llamafactory.log"
+    config.write_text(yaml.safe_dump(chosen, sort_keys=False))
     variables = environments.variables(environment) | {
         "HF_HUB_OFFLINE": "1",
         "OMP_NUM_THREADS": "1",  # two threads on a busy machine are several times slower than one

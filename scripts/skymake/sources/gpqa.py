@@ -5,6 +5,7 @@ import hashlib
 import msgspec
 
 from skymake.records import ChoiceCheck
+from skymake.sources.options import with_options
 from skymake.sources.row import Adapted, Drop, Row, text
 
 
@@ -26,5 +27,5 @@ def adapt(row: Gpqa) -> Adapted:
     if len(set(options)) < len(options):
         raise Drop("two options are the same")
     options.sort(key=lambda option: hashlib.sha256(f"{question}\0{option}".encode()).digest())
-    lines = [f"{letter}. {option}" for letter, option in zip("ABCD", options, strict=True)]
-    return Adapted("choice", "\n".join([question, *lines]), ChoiceCheck("ABCD"[options.index(correct)], options))
+    check = ChoiceCheck("ABCD"[options.index(correct)], options)
+    return Adapted("choice", with_options(question, options), check)

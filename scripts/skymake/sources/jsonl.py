@@ -3,6 +3,7 @@
 import string
 
 from skymake.records import ChoiceCheck, MathCheck, NoCheck, ProgramCheck, Test
+from skymake.sources.options import with_options
 from skymake.sources.row import Adapted, Broken, Row, text
 
 
@@ -26,7 +27,7 @@ def adapt(row: Own) -> Adapted:
     if row.tests is not None:
         return Adapted("code", question, _program(row), row.difficulty)
     if row.options is not None:
-        return Adapted("choice", _with_options(question, row.options), _choice(row), row.difficulty)
+        return Adapted("choice", with_options(question, row.options), _choice(row), row.difficulty)
     if row.answer is not None:
         return Adapted("math", question, MathCheck(row.answer), row.difficulty)
     return Adapted("open", question, NoCheck(), row.difficulty)
@@ -48,9 +49,3 @@ def _choice(row: Own) -> ChoiceCheck:
     if row.answer is None or len(row.answer) != 1 or row.answer not in letters:
         raise Broken(f"Expected one of {', '.join(letters)} - at `$.answer`")
     return ChoiceCheck(row.answer, row.options)
-
-
-def _with_options(question: str, options: list[str]) -> str:
-    return "\n".join(
-        [question, *(f"{letter}. {option}" for letter, option in zip(string.ascii_uppercase, options, strict=False))]
-    )

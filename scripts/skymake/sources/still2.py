@@ -5,9 +5,9 @@ import re
 from skymake import markers
 from skymake.boxed import boxed
 from skymake.records import ChoiceCheck, NoCheck
+from skymake.sources.options import options_of
 from skymake.sources.row import Adapted, Drop, Row, text
 
-_OPTION = re.compile(r"^\s*\(?([A-J])[.):]\)?[ \t]+(\S.*?)\s*$", re.MULTILINE)
 _LETTER = re.compile(r"\(?(?:\\text(?:bf)?\{)?\(?([A-J])\)?\}?[.)]?")
 
 
@@ -26,19 +26,8 @@ def adapt(row: Still2) -> Adapted:
     published = markers.parse(row.combined_text)
     if published is None:
         raise Drop("the published answer is not in the four-marker format")
-    options = lettered_options(question)
+    options = options_of(question)
     letter = _LETTER.fullmatch(boxed(published[1]) or "")
     if letter and ord(letter[1]) - ord("A") < len(options):
         return Adapted("choice", question, ChoiceCheck(letter[1], options))
     return Adapted("open", question, NoCheck())
-
-
-def lettered_options(question: str) -> list[str]:
-    """The options of a question: its last run of lines `A. ...`, `B. ...`; empty unless there are two or more."""
-    options: list[str] = []
-    for letter, option in _OPTION.findall(question):
-        if letter == "A":
-            options = [option]
-        elif options and ord(letter) - ord("A") == len(options):
-            options.append(option)
-    return options if len(options) > 1 else []

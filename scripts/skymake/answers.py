@@ -62,7 +62,7 @@ def ask_all(
 
 
 async def _ask(missing: list[Request], client: Client, keep: Callable[[Entry], None]) -> None:
-    """Ask with bounded concurrency. After trouble nothing new is asked, but what is in flight may finish: it is paid."""
+    """Ask with bounded concurrency. After trouble nothing new is asked; what is in flight may finish: it is paid."""
     queue, troubles = iter(missing), []  # the workers share the queue
 
     async def work() -> None:

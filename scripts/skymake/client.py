@@ -155,16 +155,18 @@ class Client:
 
     async def _attempt(self, request: Request) -> Completion:
         """One attempt, at the pace that the endpoint allows."""
+        await self._requests.turn()
+        self._requests.spend(1)
+        await self._tokens.turn()
         expected = self._expected_tokens(request)
-        await self._requests.take(1)
-        await self._tokens.take(expected)
+        self._tokens.spend(expected)
         key = await self._turns.next()
         started, used = time.monotonic(), 0
         try:
             answer = await self._post(key, request)
             used = answer.usage.prompt_tokens + answer.usage.completion_tokens
         finally:
-            self._tokens.correct(used - expected)
+            self._tokens.spend(used - expected)
         self._answers += 1
         self._answer_tokens += answer.usage.completion_tokens
         return self._completion(request, answer, time.monotonic() - started)

@@ -17,16 +17,15 @@ class Pace:
         self._free_at = 0.0
         self._line = asyncio.Lock()
 
-    async def take(self, units: float) -> None:
-        """Wait until the units taken before have had their time, then take some."""
+    async def turn(self) -> None:
+        """Wait until what was spent has had its time. Whoever returns from here spends before the next one does."""
         async with self._line:
             while (wait := self._free_at - time.monotonic()) > 0:
-                await asyncio.sleep(min(wait, 0.5))  # a correction may have shortened the wait
-            self._free_at = time.monotonic() + units * self._seconds_each
+                await asyncio.sleep(min(wait, 0.5))  # what is given back meanwhile shortens the wait
 
-    def correct(self, units: float) -> None:
-        """Take more units without waiting, or give some back."""
-        self._free_at += units * self._seconds_each
+    def spend(self, units: float) -> None:
+        """Spend units, or with a negative number give some back."""
+        self._free_at = max(self._free_at, time.monotonic()) + units * self._seconds_each
 
 
 class Turns(Generic[T]):

@@ -15,8 +15,8 @@ _ENVIRONMENT = jinja2.Environment(
 
 
 @functools.cache
-def _template(path: Path) -> jinja2.Template:
-    return _ENVIRONMENT.from_string(path.read_text(encoding="utf-8"))
+def _template(text: str) -> jinja2.Template:
+    return _ENVIRONMENT.from_string(text)
 
 
 def render(path: str | Path, problem: Problem, **more: Any) -> str:
@@ -28,9 +28,8 @@ def render(path: str | Path, problem: Problem, **more: Any) -> str:
     options = problem.check.options if isinstance(problem.check, ChoiceCheck) else []
     entry = problem.check.entry if isinstance(problem.check, ProgramCheck) else None
     try:
-        return _template(Path(path)).render(
-            question=problem.question, domain=problem.domain, options=options, entry=entry, **more
-        )
+        template = _template(Path(path).read_text(encoding="utf-8"))
+        return template.render(question=problem.question, domain=problem.domain, options=options, entry=entry, **more)
     except FileNotFoundError:
         raise UserError(f"{path}: no such prompt file") from None
     except jinja2.TemplateError as error:

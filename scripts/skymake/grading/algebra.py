@@ -1,90 +1,214 @@
-"""Equality of single expressions by computer algebra. Runs only in confined workers: it is fed what models wrote.
+"""Equality of single expressions, relations and sets by computer algebra. Runs in confined workers only: what it parses
+was written by a model.
 
-math-verify's parser turns LaTeX into SymPy; its comparison has absolute tolerances (1/2004! = 1/2006!), so equality is
-decided here: values of constants and of functions at random points, to 50 digits, relative to their size.
+math-verify's parser turns LaTeX into SymPy. Its comparison has absolute tolerances (it takes 1/2004! for 1/2006!) and
+takes any two planes for one, so equality is decided here, by values: of constants, and of functions at random points,
+to many digits and relative to their size. Two expressions that agree so are equal; no simplification has to succeed.
 """
 
 import logging
 import random
+import re
+from collections.abc import Iterator
 
 import sympy
-from math_verify import LatexExtractionConfig, parse, verify
+from latex2sympy2_extended.logic import And
+from math_verify import LatexExtractionConfig, parse
+from sympy.core.function import AppliedUndef
 from sympy.core.relational import Relational
 
-from skymake.grading.equality import DIFFERENT, EQUAL, UNREADABLE, Equality, rounds_to
-from skymake.grading.notation import number
+from skymake.grading.equality import DIFFERENT, EQUAL, UNDECIDED, Equality
+from skymake.grading.numbers import KEY_DECIMALS, number, rounds_to
 
 DIGITS = 50
-POINTS = 6
-logging.getLogger("math_verify").setLevel(logging.ERROR)
+MORE_DIGITS = 1200  # tells 1 from 1 + 2^-2019
+POINTS = 5
 CONFIG = [LatexExtractionConfig()]
+# What math-verify's parser misreads without an error: 0.\overline{3} as 0, 3 \pmod 7 as 7, y' as y, {x : x > 2} as {x/x > 2}.
+MISREAD = re.compile(
+    r"\\overline\s*\{?\d|\\dot\s*\{?\d|\\[bp]?mod|\\equiv|\\[lc]?dots|\.\.\.|\d'|[a-zA-Z]'|\\prime|\\mid|\{[^{}]*:|\d_|\|\s*\\"
+)
+DEGREES = re.compile(r"(\d+(?:\.\d+)?)\s*\^\s*\\circ")
+TRIGONOMETRY = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc)(?![a-zA-Z])")
+CAPITAL = re.compile(r"(?<![\\a-zA-Z])[A-Z](?![a-zA-Z])")
+IMAGINARY = sympy.Symbol("i"), sympy.Symbol("i", real=True)
+
+logging.getLogger("math_verify").setLevel(logging.ERROR)  # it warns that its timers are off: these are outside
 
 
 def equal(key: str, answer: str) -> Equality:
-    """Whether two expressions (or relations, or sets) in LaTeX are equal; UNREADABLE when the key cannot be parsed."""
-    sympy.core.random.seed(0)
+    """Whether two pieces of LaTeX are equal. UNDECIDED when the key cannot be parsed or nothing could be evaluated."""
     random.seed(0)
-    key_read, answer_read = parsed(key), parsed(answer)
-    if key_read is None:
-        return UNREADABLE
-    if answer_read is None:
-        return DIFFERENT
+    sympy.core.random.seed(0)
+    if (key_read := parsed(key)) is None:
+        return UNDECIDED
+    if (answer_read := parsed(answer)) is None:
+        return UNDECIDED if MISREAD.search(answer) else DIFFERENT
     if isinstance(key_read, sympy.Expr) and isinstance(answer_read, sympy.Expr):
-        shown = number(key)
-        if shown is not None and shown.decimals and not answer_read.free_symbols:
-            return EQUAL if rounds(answer_read, shown) else DIFFERENT
-        if (found := same_values(exact(key_read), exact(answer_read))) is not None:
-            return EQUAL if found else DIFFERENT
-        return DIFFERENT
-    if (
-        isinstance(key_read, Relational)
-        and isinstance(answer_read, Relational)
-        and key_read.free_symbols != answer_read.free_symbols
-    ):
-        return DIFFERENT
-    same = verify(key_read, answer_read, timeout_seconds=None, allow_set_relation_comp=True)
-    return EQUAL if same else DIFFERENT
+        return equal_expressions(key_read, answer_read, key)
+    if isinstance(key_read, sympy.MatrixBase) and isinstance(answer_read, sympy.MatrixBase):
+        return equal_matrices(key_read, answer_read)
+    if is_relation(key_read) and is_relation(answer_read):
+        return equal_relations(key_read, answer_read)
+    return equal_sets(key_read, answer_read)
 
 
-def parsed(latex: str):
+def parsed(latex: str) -> sympy.Basic | sympy.MatrixBase | None:
+    """LaTeX as SymPy with exact numbers; None for what the parser does not understand, or is known to misread."""
+    if MISREAD.search(latex):
+        return None
+    if TRIGONOMETRY.search(latex):
+        latex = DEGREES.sub(r"\\frac{\1\\pi}{180}", latex)
+    capitals = set(CAPITAL.findall(latex))
+    if any(re.search(rf"(?<![\\a-zA-Z]){capital.lower()}(?![a-zA-Z])", latex) for capital in capitals):
+        latex = CAPITAL.sub(lambda capital: f"{capital[0].lower()}_{{capital}}", latex)  # the parser lowers all letters
     found = parse(f"${latex}$", CONFIG, fallback_mode="no_fallback", parsing_timeout=None)
-    return found[0] if found else None
+    return exact(found[0]) if found else None
 
 
-def exact(expression: sympy.Expr) -> sympy.Expr:
-    """The expression with its decimals as the fractions they were written as."""
-    return expression.xreplace({float_: sympy.Rational(str(float_)) for float_ in expression.atoms(sympy.Float)})
+def exact(expression: sympy.Basic | sympy.MatrixBase) -> sympy.Basic | sympy.MatrixBase:
+    """Decimals as the fractions they were written as, `i` as the imaginary unit, functions without a meaning as names."""
+    names = {letter: sympy.I for letter in IMAGINARY}
+    names |= {decimal: sympy.Rational(str(decimal)) for decimal in expression.atoms(sympy.Float)}
+    names |= {function: sympy.Symbol(str(function), real=True) for function in expression.atoms(AppliedUndef)}
+    return expression.xreplace(names)
 
 
-def rounds(answer: sympy.Expr, shown) -> bool:
-    value = answer.doit().evalf(DIGITS)
-    if not value.is_Float and not value.is_Rational:
-        return False
-    return sympy.Rational(value) == sympy.Rational(shown.value) or rounds_to(sympy.Rational(value), shown)
-
-
-def same_values(key: sympy.Expr, answer: sympy.Expr) -> bool | None:
-    """Equality of values at random points of all their variables; None when too few points have values."""
-    symbols = sorted(key.free_symbols | answer.free_symbols, key=str)
+def equal_expressions(key: sympy.Expr, answer: sympy.Expr, written: str = "") -> Equality:
+    """By value. A key written as a decimal of some length may be a rounded one."""
+    if key == answer:
+        return EQUAL
+    shown = number(written)
+    if shown is not None and (shown.decimals or 0) >= KEY_DECIMALS and not answer.free_symbols:
+        found = value(answer, {}, DIGITS)
+        if found is not None and found.is_real:
+            return EQUAL if rounds_to(sympy.Rational(found), shown) else DIFFERENT
+    if shown is not None and shown.percent:
+        key = sympy.Rational(shown.value) / 100
     compared = 0
-    for _ in range(4 * POINTS if symbols else 1):
-        point = {symbol: sympy.Rational(random.randint(-3000, 3000), 997) for symbol in symbols}
-        one, other = value(key, point), value(answer, point)
+    for point in points(sorted(key.free_symbols | answer.free_symbols, key=str)):
+        same = same_value(key, answer, point)
+        if same is False:
+            return DIFFERENT
+        compared += same is True
+    return EQUAL if compared >= min(POINTS, 1 + 2 * bool(key.free_symbols | answer.free_symbols)) else UNDECIDED
+
+
+def points(symbols: list[sympy.Symbol]) -> Iterator[dict[sympy.Symbol, sympy.Rational]]:
+    """Random points to compare functions at; the one empty point for constants."""
+    for _ in range(2 * POINTS if symbols else 1):
+        yield {symbol: sympy.Rational(random.randint(-4000, 4000), 997) for symbol in symbols}
+
+
+def same_value(key: sympy.Expr, answer: sympy.Expr, point: dict[sympy.Symbol, sympy.Rational]) -> bool | None:
+    """Whether two expressions have one value at a point; None where either has none.
+
+    Values that agree to DIGITS digits are compared again to MORE_DIGITS, and exactly when both are rational: 2017^98 + 1
+    is not 2017^98, nor 10^(10^9) + 1 = 10^(10^9).
+    """
+    for digits in (DIGITS, MORE_DIGITS):
+        one, other = value(key, point, digits), value(answer, point, digits)
         if one is None or other is None:
-            continue
-        if abs(one - other) > sympy.Float(10, DIGITS) ** (10 - DIGITS) * max(abs(one), abs(other)):
+            return None
+        if one.is_infinite or other.is_infinite:
+            return one == other
+        if abs(one - other) > sympy.Float(10, digits) ** (15 - digits) * max(abs(one), abs(other)):
             return False
-        compared += 1
-        if compared == POINTS:
-            break
-    return True if compared >= (3 if symbols else 1) else None
+    one, other = key.xreplace(point), answer.xreplace(point)
+    return sympy.simplify(one - other) == 0 if one.is_rational and other.is_rational else True
 
 
-def value(expression: sympy.Expr, point: dict):
-    """The complex value at a point, to DIGITS digits; None where there is none."""
-    found = expression.xreplace(point).doit().evalf(DIGITS)
-    return (
-        found
-        if found.is_number and found.is_finite and found.as_real_imag()[0].is_Float | found.is_Rational | True
-        else None
-    )
+def value(expression: sympy.Expr, point: dict[sympy.Symbol, sympy.Rational], digits: int) -> sympy.Expr | None:
+    """The complex value of an expression at a point; what rounding alone left over is zero. None where there is none."""
+    found = expression.xreplace(point).evalf(digits)
+    if not found.is_number or found.has(sympy.nan, sympy.zoo):
+        return None
+    if found.is_infinite:
+        return found
+    parts = [sympy.S.Zero if part.is_Float and part._prec == 1 else part for part in found.as_real_imag()]
+    if not all(part.is_Float or part.is_Rational for part in parts):
+        return None
+    return parts[0] + sympy.I * parts[1]
+
+
+def equal_matrices(key: sympy.MatrixBase, answer: sympy.MatrixBase) -> Equality:
+    if key.shape != answer.shape:
+        return DIFFERENT
+    found = [equal_expressions(*pair) for pair in zip(key.doit(), answer.doit(), strict=True)]
+    return next((outcome for outcome in (DIFFERENT, UNDECIDED) if outcome in found), EQUAL)
+
+
+def is_relation(thing: sympy.Basic) -> bool:
+    return isinstance(thing, Relational | And)
+
+
+def equal_relations(key: sympy.Basic, answer: sympy.Basic) -> Equality:
+    """Equations with one set of zeros; inequalities with one solution set, or proportional sides."""
+    if key.free_symbols != answer.free_symbols:
+        return DIFFERENT
+    if isinstance(key, sympy.Eq) and isinstance(answer, sympy.Eq):
+        return equal_equations(key.lhs - key.rhs, answer.lhs - answer.rhs)
+    if len(key.free_symbols) == 1:
+        return equal_sets(key, answer)
+    if not isinstance(key, Relational) or not isinstance(answer, Relational):
+        return UNDECIDED
+    if answer.rel_op != key.rel_op:
+        answer = answer.reversed
+    if answer.rel_op != key.rel_op:
+        return DIFFERENT
+    return proportional(key.lhs - key.rhs, answer.lhs - answer.rhs, positive=key.rel_op != "!=")
+
+
+def proportional(key: sympy.Expr, answer: sympy.Expr, positive: bool) -> Equality:
+    """Whether one side is a constant multiple of the other: a positive one where the direction matters."""
+    for point in points(sorted(key.free_symbols, key=str)):
+        one, other = value(key, point, DIGITS), value(answer, point, DIGITS)
+        if one and other:
+            if positive and not (one / other).is_positive:
+                return DIFFERENT
+            return equal_expressions(key * other, answer * one)
+    return UNDECIDED
+
+
+def equal_equations(key: sympy.Expr, answer: sympy.Expr) -> Equality:
+    """Equations are one when their sides are proportional, or solved for a variable they say the same."""
+    if proportional(key, answer, positive=False) is EQUAL:
+        return EQUAL
+    for symbol in sorted(key.free_symbols, key=str):
+        try:
+            solved = [sympy.solve(side, symbol) for side in (key, answer)]
+        except NotImplementedError:
+            continue
+        if all(solved):
+            return same_members(*solved)
+    return UNDECIDED
+
+
+def same_members(key: list[sympy.Expr], answer: list[sympy.Expr]) -> Equality:
+    left = list(answer)
+    for item in key:
+        match = next((other for other in left if equal_expressions(item, other) is EQUAL), None)
+        if match is None:
+            return DIFFERENT
+        left.remove(match)
+    return DIFFERENT if left else EQUAL
+
+
+def equal_sets(key: sympy.Basic, answer: sympy.Basic) -> Equality:
+    """Sets, and relations in one variable as the sets they describe."""
+    one, other = as_set(key), as_set(answer)
+    if one is None or other is None:
+        return DIFFERENT if (one is None) != (other is None) else UNDECIDED
+    if isinstance(one, sympy.FiniteSet) and isinstance(other, sympy.FiniteSet):
+        return same_members(list(one), list(other))
+    return EQUAL if one == other or one.symmetric_difference(other).is_empty else DIFFERENT
+
+
+def as_set(thing: sympy.Basic) -> sympy.Set | None:
+    if isinstance(thing, And):
+        thing = sympy.And(*thing._unsorted_args)
+    if isinstance(thing, sympy.Set):
+        return thing.doit() if isinstance(thing, sympy.Complement) else thing
+    if isinstance(thing, sympy.logic.boolalg.Boolean) and len(thing.free_symbols) == 1:
+        return thing.as_set()
+    return None

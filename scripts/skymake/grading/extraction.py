@@ -11,19 +11,21 @@ OPEN_SOLUTION = "<|begin_of_solution|>"
 CLOSE_SOLUTION = "<|end_of_solution|>"
 
 BOX = re.compile(r"\\f?box(?:ed)?\s*\{")
-# What may stand between two boxes that are one answer: `\boxed{1}$ and $\boxed{2}`, `\boxed{(3, 3)} for part (a) and ...`.
-JOINT = re.compile(
-    r"[\s$\\()\[\]]*(?:for part \(\w\))?[\s$]*(?:,|;|,?\s*(?:\\text\{)?\s*(?:and|or)\b\s*\}?)[\s$\\()\[\]]*"
-)
+BETWEEN_BOXES = re.compile(r"\\(?:quad|qquad|text|mbox|[\[\](),;:! ])|[\s${}~*]+")
+JOINT = re.compile(r"(?:for part \(\w\))? ?[,;]? ?(?:and|or|)", re.IGNORECASE)
 
 CUE = re.compile(
-    r"(?:\banswers?\b[^\n.:=]{0,40}?(?:\s(?:is|are)\b|:)|\banswer\s*=|答案(?:是|为|:|：))[:：]?[ \t]*(?:\*\*)?\s*(?=\S)",  # noqa: RUF001
+    r"\b(?:final\s+)?answer\b[^\n.:=$]{0,40}?(?:\s(?:is|are)\b|[:=]|(?=\$|\\\(|\\\[))[: \t]*"
+    r"|\u7b54\u6848(?:\u662f|\u4e3a|:|\uff1a)[:\uff1a \t]*",
     re.IGNORECASE,
 )
-MATH = re.compile(r"\$\$(.+?)\$\$|\\\[(.+?)\\\]|\$([^$\n]+)\$|\\\((.+?)\\\)", re.DOTALL)
-NUMBER = re.compile(r"(?<![\w.])[-+\u2212]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+|(?<=\d))(?:/\d+)?%?(?!\w)")
-SENTENCE_END = re.compile(r"\.(?:\s|$)|\n")
-DECORATION = " \t\r\n*_`$,;:.!\u3002"
+FORMULA = re.compile(r"\$\$(.+?)\$\$|\\\[(.+?)\\\]|\$([^$\n]+)\$|\\\((.+?)\\\)", re.DOTALL)
+NUMBER = re.compile(r"(?<![\w.,])[-\u2212]?(?:\d+(?:[.,]\d+)*|\.\d+)(?:/\d+)?%?")
+SENTENCE_END = re.compile(r"[.\u3002](?:\s|$)|\n")
+DECORATION = " \t\r\n*_`,;:.!\u3002"
+SAYS = re.compile(r".*\b(?:is|are|equals)\b:?", re.DOTALL)
+PROSE = re.compile(r"[^\W\d_]{2,}['\u2019]?\s+[^\W\d_]{2,}|[\u3040-\u9fff]{4,}")
+COMMAND = re.compile(r"\\[a-zA-Z]+(?:\s*\{[^{}]*\})?")
 
 
 def solution(text: str) -> str:
@@ -74,31 +76,45 @@ def boxed(text: str) -> str | None:
         return None
     parts = [found[-1]]
     for box in reversed(found[:-1]):
-        if not JOINT.fullmatch(text, box[1], parts[0][0]):
+        between = BETWEEN_BOXES.sub(" ", text[box[1] : parts[0][0]]).strip()
+        if not between or not JOINT.fullmatch(" ".join(between.split())):
             break
         parts.insert(0, box)
     return ", ".join(content for _, _, content in parts)
 
 
 def announced(text: str) -> str | None:
-    """What follows the last "the answer is" (or "Answer:"), without its sentence's end. None when nothing does."""
+    """What the last "the answer is" (or "Answer:") says. None when nothing does."""
     cues = list(CUE.finditer(text))
     if not cues:
         return None
-    rest = text[cues[-1].end() :]
-    if formula := MATH.match(rest):
-        return next(filter(None, formula.groups())).strip()
+    rest = text[cues[-1].end() :].lstrip(" \t\n*")
+    if formula := FORMULA.match(rest):
+        return content(formula)
     statement = SENTENCE_END.split(rest, maxsplit=1)[0].strip(DECORATION)
-    return statement or None
+    if not PROSE.search(COMMAND.sub("", statement)):
+        return statement or None
+    return last(SAYS.sub("", statement, count=1).strip(DECORATION))
 
 
 def stray(text: str) -> str | None:
-    """The last formula or number of the text, whatever it says: only where the config allows guessing."""
-    formulas = [match for match in MATH.finditer(text)]
-    numbers = [match for match in NUMBER.finditer(text) if match.group()]
-    if formulas and (not numbers or formulas[-1].end() >= numbers[-1].end()):
-        return next(filter(None, formulas[-1].groups())).strip()
-    return numbers[-1].group() if numbers else None
+    """The text itself when it is no prose, or its last formula or number: only where the config allows guessing."""
+    bare = text.strip()
+    return last(bare) if PROSE.search(COMMAND.sub("", bare)) else bare or None
+
+
+def last(text: str) -> str | None:
+    """The last formula or number of a text; a text of few words without either is its own."""
+    formulas, numbers = list(FORMULA.finditer(text)), list(NUMBER.finditer(text))
+    if formulas and (not numbers or formulas[-1].end() > numbers[-1].start()):
+        return content(formulas[-1])
+    if numbers:
+        return numbers[-1].group()
+    return text if text and len(text.split()) <= 6 else None
+
+
+def content(formula: re.Match[str]) -> str:
+    return next(filter(None, formula.groups())).strip()
 
 
 def answer(text: str, allow_stray: bool = False) -> str | None:

@@ -11,7 +11,7 @@ from skymake.records import Problem, Verdict
 OUTCOMES = {
     "equal": "correct",
     "different": "wrong",
-    "unreadable": "not_gradable",
+    "undecided": "not_gradable",
     "failed": "not_gradable",
     "time_limit": "time_limit",
     "memory_limit": "memory_limit",

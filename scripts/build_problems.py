@@ -1,4 +1,4 @@
-"""Published rows of one source become the problems of one set, sharded by a stable hash."""
+"""Rule build_problems: published rows of one source become the problems of one set, sharded by a stable hash."""
 
 import contextlib
 import hashlib
@@ -8,12 +8,19 @@ from typing import Any
 
 import msgspec
 
-from skymake import UserError, records, rule, sources
+from skymake import UserError, difficulty, records, rule, sources
 from skymake.records import Origin, Problem, ProgramCheck
 from skymake.sources import filters
 from skymake.sources.row import Adapted, Broken, Drop
 
 EXAMPLES = 5
+
+
+class LabelColumns(records.Record):
+    """The columns of the labels: the question, and its difficulty."""
+
+    question: str
+    difficulty: str
 
 
 class SetSpec(records.Record):
@@ -25,6 +32,7 @@ class SetSpec(records.Record):
     filters: dict[str, Any]
     limit: int | None
     time_limit_s: float
+    labels: LabelColumns | None = None
 
 
 class Funnel:
@@ -51,31 +59,39 @@ class Funnel:
         return {"rows": self.rows, "kept": self.kept, **counts}
 
 
-def build_problems(source: str, problems: list[str], drops: str, set: str, spec: dict[str, Any]) -> None:
-    """Write the problems of `set`, one file a shard, and the count of every row that made none."""
+def build_problems(
+    source: str, problems: list[str], drops: str, set: str, spec: dict[str, Any], labels: Iterable[str] = ()
+) -> None:
+    """Write the problems of `set`, one file a shard, and the count of every row that made none.
+
+    labels: files of difficulties, which replace those of the rows. Raises UserError when no row makes a problem.
+    """
     try:
         typed = msgspec.convert(spec, SetSpec)
-    except msgspec.ValidationError as error:
+        wanted = filters.parse(typed.filters, sources.adapter(typed.adapter).row)
+    except (msgspec.ValidationError, UserError) as error:
         raise UserError(f"set {set}: {error}") from None
+    known = difficulty.read(labels, typed.labels.question, typed.labels.difficulty) if typed.labels else None
     funnel = Funnel()
-    write_shards(problems, islice(select(source, set, typed, funnel), typed.limit))
+    adapted = adapt(source, typed.adapter, wanted, known, funnel)
+    write_shards(problems, islice(identify(adapted, set, typed, funnel), typed.limit))
     if funnel.kept == 0:
-        raise UserError(f"set {set}: none of the {funnel.rows} rows of {source} makes a problem: {funnel.dropped}")
+        raise UserError(f"set {set}: none of the {funnel.rows} rows of {source} makes a problem: {funnel.summary()}")
     records.write_json(drops, {"set": set, "source": typed.source, **funnel.summary()})
 
 
-def select(source: str, name: str, spec: SetSpec, funnel: Funnel) -> Iterator[Problem]:
-    """The distinct problems of the set `name` that its filters let through, in the order of the rows."""
-    adapter = sources.adapter(spec.adapter)
-    wanted = filters.parse(spec.filters, adapter.row, name)
-    seen, left = set(), 0
+def adapt(
+    source: str, name: str, wanted: filters.Filters, labels: difficulty.Labels | None, funnel: Funnel
+) -> Iterator[tuple[int, Adapted]]:
+    """Row numbers and what the adapter `name` makes of the rows, in the published order of the filters."""
+    adapter, position = sources.adapter(name), -1
     for number, row in enumerate(records.read(source, adapter.row)):
         funnel.rows += 1
         if not wanted.has_columns(row):
             funnel.drop(number, "filtered by a column")
             continue
-        left += 1
-        if not wanted.has_position(left - 1):
+        position += 1
+        if not wanted.has_position(position):
             funnel.drop(number, "filtered by the range of rows")
             continue
         try:
@@ -85,15 +101,24 @@ def select(source: str, name: str, spec: SetSpec, funnel: Funnel) -> Iterator[Pr
             continue
         except Broken as error:
             raise records.RecordError(f"{source}:{number + 1}: {error}") from None
-        if not wanted.has_difficulty(adapted.difficulty):
+        if labels is not None:
+            adapted.difficulty = labels.of(adapted.question)
+        if wanted.has_difficulty(adapted.difficulty):
+            yield number, adapted
+        else:
             funnel.drop(number, "filtered by difficulty" if adapted.difficulty is not None else "filtered as unrated")
-            continue
-        problem = identified(adapted, name, spec, number)
+
+
+def identify(adapted: Iterable[tuple[int, Adapted]], name: str, spec: SetSpec, funnel: Funnel) -> Iterator[Problem]:
+    """The distinct problems of the set `name`."""
+    seen = set()
+    for number, each in adapted:
+        problem = identified(each, name, spec, number)
         if problem.id in seen:
             funnel.drop(number, "a repeat of an earlier row")
             continue
         seen.add(problem.id)
-        funnel.keep(number, adapted.remarks)
+        funnel.keep(number, each.remarks)
         yield problem
 
 

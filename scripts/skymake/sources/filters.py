@@ -33,8 +33,8 @@ class Filters(msgspec.Struct):
         return difficulty is not None and self.difficulty[0] <= difficulty <= self.difficulty[1]
 
 
-def parse(written: dict[str, Any], row: type[Row], name: str) -> Filters:
-    """The filters of the set `name` as its config writes them.
+def parse(written: dict[str, Any], row: type[Row]) -> Filters:
+    """The filters of a set as its config writes them.
 
     `rows` and `difficulty` are pairs of numbers; any other key, and a `difficulty` in words, is a published column
     with the value, or the list of values, that it may have. Raises UserError for a key that is no column.
@@ -48,11 +48,11 @@ def parse(written: dict[str, Any], row: type[Row], name: str) -> Filters:
     attributes = {field.encode_name: field.name for field in msgspec.structs.fields(row)}
     for column in columns:
         if column not in attributes:
-            raise UserError(f"set {name}: filters: no column {column!r}; there are {', '.join(sorted(attributes))}")
+            raise UserError(f"filters: no column {column!r}; there are {', '.join(sorted(attributes))}")
     try:
         return msgspec.convert({"columns": {attributes[key]: columns[key] for key in columns}, **ranges}, Filters)
     except msgspec.ValidationError as error:
-        raise UserError(f"set {name}: filters: {error}") from None
+        raise UserError(f"filters: {error}") from None
 
 
 def _is_one_of(value: Any, wanted: list[Any]) -> bool:

@@ -7,6 +7,7 @@
 #   <results>/scores/{model}/{benchmark}.json                   what came of it
 from snakemake.utils import min_version, validate
 
+from skymake.code import check_clone
 from skymake.project import Project
 
 min_version("9.27")
@@ -17,6 +18,7 @@ if not workflow.overwrite_configfiles:
     configfile: "config/nano.yaml"
 
 
+check_clone(workflow.basedir)
 validate(config, "config/schema.yaml", set_default=False)
 project = Project(config)
 

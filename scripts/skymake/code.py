@@ -10,6 +10,8 @@ import hashlib
 from functools import cache
 from pathlib import Path
 
+from skymake import UserError
+
 LIBRARY = Path(__file__).parent
 SCRIPTS = LIBRARY.parent
 
@@ -20,6 +22,12 @@ def digest(script: str) -> str:
     for path in sources(SCRIPTS / f"{script}.py"):
         total.update(f"{path.relative_to(SCRIPTS)}\0{_program(path)}\0".encode())
     return total.hexdigest()
+
+
+def check_clone(folder: str) -> None:
+    """UserError when the installed library is not the one of the workflow in `folder`: jobs would run other code."""
+    if Path(folder).resolve() != SCRIPTS.parent.resolve():
+        raise UserError(f"the installed skymake belongs to {SCRIPTS.parent}: run `pip install -e .` in {folder}")
 
 
 @cache

@@ -8,7 +8,7 @@ from pathlib import Path
 from subprocess import Popen
 
 from skymake import environments, processes, records
-from skymake.client import Engine
+from skymake.client import Address
 from skymake.environments import Environment
 
 
@@ -35,7 +35,7 @@ class Serving(records.Record):
 @contextlib.contextmanager
 def serving(
     environment: Environment, folder: Path, model: str, wanted: Serving, log: Path
-) -> Iterator[tuple[Popen, Engine]]:
+) -> Iterator[tuple[Popen, Address]]:
     """A vLLM server of the model in `folder`, ended with the block. It is not healthy yet: clients wait for that."""
     port, token = free_port(), secrets.token_urlsafe(24)
     command = [environment.python, "-m", "vllm.entrypoints.openai.api_server"]
@@ -51,7 +51,7 @@ def serving(
         "OMP_NUM_THREADS": "1",
     }
     with processes.running(command, variables, log) as server:
-        yield server, Engine(f"http://127.0.0.1:{port}/v1", token, model, server.pid, str(log))
+        yield server, Address(f"http://127.0.0.1:{port}/v1", token, model, server.pid, str(log))
 
 
 def free_port() -> int:

@@ -16,6 +16,16 @@ CONFIDENCE = 0.95
 RESAMPLES = 10_000
 SEED = 20_250_110
 
+SHARES = {
+    "wrong": ["wrong"],
+    "no_answer": ["no_answer"],
+    "truncated": ["truncated"],
+    "program_error": ["compile_error", "runtime_error", "time_limit", "memory_limit", "output_limit"],
+    "grader_trouble": ["not_gradable", "grader_failure"],
+    "no_reply": [],
+}
+"""How the samples that are not correct are told apart in tables; `no_reply` is a failed request, not a verdict."""
+
 Outcomes = Mapping[str, Sequence[int]]
 """Problem id -> one 0 or 1 a sample."""
 
@@ -82,6 +92,14 @@ class Score(Record):
     outcomes: dict[str, list[int]]
     sampling: dict
     graders: list[str]
+
+
+def shares(score: Score) -> dict[str, float]:
+    """Share of all samples in each of SHARES; with the accuracy they add up to 1."""
+    total = score.problems * score.samples
+    counts = {name: sum(score.statuses[status] for status in statuses) for name, statuses in SHARES.items()}
+    counts["no_reply"] = sum(score.failures.values())
+    return {name: count / total for name, count in counts.items()}
 
 
 def wilson(share: float, trials: int) -> Estimate:

@@ -91,11 +91,10 @@ class Graders:
 
         with self._lock:
             if self._template is None:
-                self._template = Template(
-                    Bounds(self._limits.math_cpu_s, self._limits.math_memory_mb << 20, self._limits.sandbox)
-                )
+                bounds = Bounds(self._limits.math_cpu_s, self._limits.math_memory_mb << 20)
+                self._template = Template(bounds, unsafe=self._limits.sandbox == "unsafe")
                 self._opened.append(self._template)
-        return MathGrader(self._template, self._limits)
+        return MathGrader(self._template, self._limits.stray_answer)
 
     def _program_grader(self):
         from skymake.grading.programs import ProgramGrader

@@ -12,18 +12,25 @@ import re
 from collections.abc import Iterator
 
 import sympy
+from latex2sympy2_extended import NormalizationConfig
 from latex2sympy2_extended.logic import And
 from math_verify import LatexExtractionConfig, parse
 from sympy.core.function import AppliedUndef
 from sympy.core.relational import Relational
 
 from skymake.grading.equality import DIFFERENT, EQUAL, UNDECIDED, Equality
-from skymake.grading.numbers import KEY_DECIMALS, number, rounds_to
+from skymake.grading.numerals import KEY_DECIMALS, number, rounds_to
 
 DIGITS = 50
 MORE_DIGITS = 1200  # tells 1 from 1 + 2^-2019
 POINTS = 5
-CONFIG = [LatexExtractionConfig()]
+CONFIG = [  # units are notation's business: the parser would take the m of 37m/4 for metres
+    LatexExtractionConfig(
+        normalization_config=NormalizationConfig(
+            basic_latex=True, malformed_operators=True, nits=True, units=False, boxed="none", equations=False
+        )
+    )
+]
 # What math-verify's parser misreads without an error: 0.\overline{3} as 0, 3 \pmod 7 as 7, y' as y, {x : x > 2} as {x/x > 2}.
 MISREAD = re.compile(
     r"\\overline\s*\{?\d|\\dot\s*\{?\d|\\[bp]?mod|\\equiv|\\[lc]?dots|\.\.\.|\d'|[a-zA-Z]'|\\prime|\\mid|\{[^{}]*:|\d_|\|\s*\\"
@@ -63,7 +70,9 @@ def parsed(latex: str) -> sympy.Basic | sympy.MatrixBase | None:
     if any(re.search(rf"(?<![\\a-zA-Z]){capital.lower()}(?![a-zA-Z])", latex) for capital in capitals):
         latex = CAPITAL.sub(lambda capital: f"{capital[0].lower()}_{{capital}}", latex)  # the parser lowers all letters
     found = parse(f"${latex}$", CONFIG, fallback_mode="no_fallback", parsing_timeout=None)
-    return exact(found[0]) if found else None
+    if not found:
+        return None
+    return exact(found[0].doit() if isinstance(found[0], sympy.MatrixExpr) else found[0])
 
 
 def exact(expression: sympy.Basic | sympy.MatrixBase) -> sympy.Basic | sympy.MatrixBase:
@@ -134,7 +143,7 @@ def value(expression: sympy.Expr, point: dict[sympy.Symbol, sympy.Rational], dig
 def equal_matrices(key: sympy.MatrixBase, answer: sympy.MatrixBase) -> Equality:
     if key.shape != answer.shape:
         return DIFFERENT
-    found = [equal_expressions(*pair) for pair in zip(key.doit(), answer.doit(), strict=True)]
+    found = [equal_expressions(*pair) for pair in zip(key, answer, strict=True)]
     return next((outcome for outcome in (DIFFERENT, UNDECIDED) if outcome in found), EQUAL)
 
 

@@ -6,7 +6,7 @@ from enum import Enum
 from fractions import Fraction
 
 from skymake.grading.notation import TEXT, Answer, Expression, Group, Relation, Words, read
-from skymake.grading.numbers import Number, number_word, same_number
+from skymake.grading.numerals import Number, number_word, same_number
 
 SYNONYMS = {
     "infinite": r"\infty", "infinity": r"\infty", "infinitely many": r"\infty", "none": "no solution",

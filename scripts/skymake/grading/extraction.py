@@ -15,7 +15,8 @@ BETWEEN_BOXES = re.compile(r"\\(?:quad|qquad|text|mbox|[\[\](),;:! ])|[\s${}~*]+
 JOINT = re.compile(r"(?:for part \(\w\))? ?[,;]? ?(?:and|or|)", re.IGNORECASE)
 
 CUE = re.compile(
-    r"\b(?:final\s+)?answer\b[^\n.:=$]{0,40}?(?:\s(?:is|are)\b|[:=]|(?=\$|\\\(|\\\[))[: \t]*"
+    r"\banswers?\b[^\n.:=$]{0,40}?(?:\s(?:is|are|(?:should|must|would|will) be)\b|[:=]|(?=\$|\\\(|\\\[))"
+    r"(?![: \t]*(?:indeed |also |definitely |still )?(?:correct|right|wrong|reasonable|confirmed|consistent|found|obtained|not)\b)[: \t]*"
     r"|\u7b54\u6848(?:\u662f|\u4e3a|:|\uff1a)[:\uff1a \t]*",
     re.IGNORECASE,
 )

@@ -4,54 +4,53 @@ import importlib.metadata
 
 from skymake.grading import extraction
 from skymake.grading.equality import NeedsAlgebra, compare
-from skymake.grading.limits import Limits
-from skymake.grading.workers import AlgebraWorker, Template, WorkerDied
+from skymake.grading.workers import AlgebraWorker, Outcome, Template, WorkerDied
 from skymake.records import Problem, Verdict
 
-OUTCOMES = {
+GRADER = "math/1"
+ALGEBRA = f"math-verify-{importlib.metadata.version('math-verify')}"
+STATUSES = {
     "equal": "correct",
     "different": "wrong",
     "undecided": "not_gradable",
     "failed": "not_gradable",
-    "time_limit": "time_limit",
-    "memory_limit": "memory_limit",
     "died": "grader_failure",
 }
 
 
 class MathGrader:
-    """One thread's grader; its workers are forked from `template` when a comparison first needs algebra."""
+    """One thread's grader. Its worker is forked from `template` when a comparison first needs algebra."""
 
-    def __init__(self, template: Template, limits: Limits) -> None:
+    def __init__(self, template: Template, stray_answer: bool) -> None:
+        self._template = template
         self._worker = AlgebraWorker(template)
-        self._limits = limits
-        self.name = f"math/1 math-verify-{importlib.metadata.version('math-verify')} {limits.sandbox}"
+        self._stray_answer = stray_answer
 
     def grade(self, problem: Problem, text: str) -> Verdict:
         """The verdict on one text; `key` and `sample` are the caller's to set."""
-        key = extraction.boxed(problem.check.answer) or problem.check.answer
+        key = extraction.answer(problem.check.answer) or problem.check.answer
+        answer = extraction.answer(text, self._stray_answer)
         if not key.strip():
-            return self._verdict(problem, "not_gradable", None, "the key is empty")
-        answer = extraction.answer(text, self._limits.stray_answer)
-        if answer is None:
-            return self._verdict(problem, "no_answer", None, "no boxed or announced answer")
-        return self._compare(problem, key, answer)
+            outcome = Outcome("undecided", "the key is empty")
+        elif answer is None:
+            outcome = Outcome("no_answer", "no boxed or announced answer")
+        else:
+            outcome = self.compare(key, answer)
+        name = GRADER + (f" {ALGEBRA} {self._template.tier}" if outcome.cpu_seconds else "")
+        status = STATUSES.get(outcome.outcome, outcome.outcome)
+        return Verdict("", problem.id, 0, status, answer, outcome.detail, outcome.cpu_seconds, name)
 
-    def close(self) -> None:
-        self._worker.close()
-
-    def _compare(self, problem: Problem, key: str, answer: str) -> Verdict:
+    def compare(self, key: str, answer: str) -> Outcome:
+        """Whether an answer equals the key: by notation, or else by algebra."""
         try:
-            return self._verdict(problem, OUTCOMES[compare(key, answer).value], answer)
+            return Outcome(compare(key, answer).value)
         except NeedsAlgebra:
             pass
         try:
-            outcome = self._worker.compare(key, answer)
+            return self._worker.compare(key, answer)
         except WorkerDied as error:
-            return self._verdict(problem, "grader_failure", answer, str(error))
-        return self._verdict(problem, OUTCOMES[outcome.outcome], answer, outcome.detail, outcome.cpu_seconds)
+            return Outcome("died", str(error))
 
-    def _verdict(
-        self, problem: Problem, status: str, answer: str | None, detail: str = "", cpu: float = 0.0
-    ) -> Verdict:
-        return Verdict("", problem.id, 0, status, answer, detail, cpu, self.name)
+    def close(self) -> None:
+        """Let the worker go."""
+        self._worker.close()

@@ -7,7 +7,7 @@ Brackets decide what an answer is before any algebra: `(0,1)` is not `[0,1]`, `(
 import re
 from dataclasses import dataclass
 
-from skymake.grading.numbers import Number, number
+from skymake.grading.numerals import Number, number
 
 MAX_DEPTH = 40  # deeper nesting than any answer has
 

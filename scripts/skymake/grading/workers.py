@@ -1,28 +1,50 @@
 """Processes that compare mathematical answers, and are killed when they take too long.
 
-One template imports the computer algebra once and is confined; each grading thread has a supervisor forked from it,
-and each supervisor a worker, which it watches by the worker's own CPU clock, kills and forks again.
+One template imports the computer algebra once, behind the walls of the sandbox. Each grading thread has a supervisor
+forked from it, and each supervisor a worker, whose own CPU clock it watches; a worker over its limit is killed and
+forked anew. Nothing in a worker has to cooperate: no signal, no timer of a library.
 """
 
-import contextlib
 import os
 import resource
-import select
 import signal
 import socket
-import struct
 import subprocess
 import sys
 import threading
 import time
-from dataclasses import dataclass
-from pathlib import Path
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
 
 import msgspec
 
-HEADER = struct.Struct("<I")
-JOBS_PER_WORKER = 2000  # SymPy's caches grow
-GRACE_S = 10.0
+from skymake.sandbox import isolation, kernel
+from skymake.sandbox.seccomp import Filter
+
+WARMING = (  # comparisons of every kind, so that what SymPy imports only when it is used is imported before the fork
+    ("x+1", r"\frac{x^2-1}{x-1}"),
+    (r"\sec x + e^{i\pi} + \ln 2", r"\frac{1}{\cos x} + \log_2 8 + \binom{5}{2}!"),
+    (r"\sqrt{2}", r"\sqrt[3]{8} + |1-\pi| + \lfloor 2.5 \rfloor"),
+    ("y = 2x + 1", "x = 3y^2"),
+    (r"x \le 5", r"-2 < x \le 5"),
+    (r"x^2 \ge 4", r"(-\infty,-2] \cup [2,\infty)"),
+    (r"\begin{pmatrix} 1 \\ x \end{pmatrix}", r"2 \begin{pmatrix} 1/2 \\ x \end{pmatrix}"),
+    (r"\int_0^1 x \, dx", r"\sum_{n=1}^{3} n"),
+)
+JOBS_PER_WORKER = 2000  # the caches of computer algebra grow
+GRACE_S = 30.0  # beyond every limit of a supervisor, which then must be dead
+
+
+class Bounds(msgspec.Struct, frozen=True):
+    """Of one comparison: CPU seconds and address space in bytes."""
+
+    cpu_s: float
+    memory_bytes: int
+
+    @property
+    def wall_s(self) -> float:
+        """When a comparison is given up whatever it has used: far beyond what a busy machine makes of its CPU time."""
+        return 30 + 20 * self.cpu_s
 
 
 class Comparison(msgspec.Struct):
@@ -33,229 +55,218 @@ class Comparison(msgspec.Struct):
 
 
 class Outcome(msgspec.Struct):
-    """What came of it: an `Equality` by value, or `time_limit`, `memory_limit`, `died`, `failed`."""
+    """What came of it: an `Equality` by its value, or `time_limit`, `memory_limit`, `failed` or `died`."""
 
     outcome: str
-    detail: str
-    cpu_seconds: float
+    detail: str = ""
+    cpu_seconds: float = 0.0
 
 
 class WorkerDied(Exception):
     """A supervisor, or the template, is gone or silent."""
 
 
-@dataclass(frozen=True)
-class Bounds:
-    """Of one comparison: CPU seconds and address space in bytes; and whether it is confined."""
-
-    cpu_seconds: float
-    memory_bytes: int
-    sandbox: str
-
-    @property
-    def wall_seconds(self) -> float:
-        """When a comparison is given up whatever it has used: far beyond what a busy machine makes of its CPU time."""
-        return 60 + 10 * self.cpu_seconds
-
-
 class Template:
-    """The warm process that supervisors are forked from; started by the first comparison that needs algebra."""
+    """The warm process that supervisors are forked from. It starts with the first comparison that needs algebra.
 
-    def __init__(self, bounds: Bounds) -> None:
-        self.bounds = bounds
+    tier: of the sandbox around it; None as long as it has not started.
+    """
+
+    def __init__(self, bounds: Bounds, unsafe: bool) -> None:
+        self.bounds, self.tier = bounds, None
+        self._unsafe = unsafe
         self._lock = threading.Lock()
-        self._process: subprocess.Popen | None = None
+        self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
 
-    def supervisor(self) -> socket.socket:
-        """A connection to a new supervisor."""
+    def supervisor(self) -> Connection:
+        """A connection to a new supervisor. Raises WorkerDied when the template cannot be reached."""
         with self._lock:
             if self._process is None or self._process.poll() is not None:
                 self._start()
-            ours, theirs = socket.socketpair()
+            ours, theirs = Pipe()
             try:
-                with theirs:
-                    socket.send_fds(self._control, [b"f"], [theirs.fileno()])
+                socket.send_fds(self._control, [b"1"], [theirs.fileno()])
             except OSError as error:
-                ours.close()
-                raise WorkerDied("the template is gone") from error
-        ours.settimeout(self.bounds.wall_seconds + GRACE_S)
-        return ours
+                raise WorkerDied(f"the template is gone: {error}") from error
+            finally:
+                theirs.close()
+            return ours
+
+    def close(self) -> None:
+        """End the template and all that it forked."""
+        if self._process is not None:
+            self._control.close()
+            self._process.kill()
+            self._process.wait()
+            self._process = None
 
     def _start(self) -> None:
         self.close()
+        self.tier = "unsafe" if self._unsafe else isolation.probe()
         self._control, theirs = socket.socketpair()
-        command = [
-            sys.executable,
-            "-m",
-            "skymake.grading.workers",
-            str(theirs.fileno()),
-            msgspec.json.encode(self.bounds),
-        ]
-        environment = {"PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONHASHSEED": "0"}
+        arguments = [str(theirs.fileno()), self.tier, msgspec.json.encode(self.bounds).decode()]
         with theirs:
             self._process = subprocess.Popen(
-                command, env=environment, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL
+                [sys.executable, "-S", "-P", "-B", "-m", "skymake.grading.workers", *arguments],
+                env=isolation.environment(),
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
             )
-
-    def close(self) -> None:
-        if self._control is not None:
-            self._control.close()
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
 
 
 class AlgebraWorker:
-    """One thread's comparer: blocking, never longer than the bounds and a grace."""
+    """One thread's comparer. It always answers, at the latest after its bounds and a grace."""
 
     def __init__(self, template: Template) -> None:
         self._template = template
-        self._connection: socket.socket | None = None
+        self._connection: Connection | None = None
 
     def compare(self, key: str, answer: str) -> Outcome:
-        """The outcome of one comparison; a dead supervisor is replaced once, then `WorkerDied` is raised."""
-        for attempt in (1, 2):
-            try:
-                if self._connection is None:
-                    self._connection = self._template.supervisor()
-                send(self._connection, msgspec.msgpack.encode(Comparison(key, answer)))
-                return msgspec.msgpack.decode(receive(self._connection), type=Outcome)
-            except (OSError, EOFError) as error:
-                self.close()
-                if attempt == 2:
-                    raise WorkerDied(f"no answer from the algebra worker: {error!r}") from error
-        raise AssertionError
+        """The outcome of one comparison. A dead supervisor is replaced once; then WorkerDied is raised."""
+        try:
+            return self._ask(key, answer)
+        except (OSError, EOFError):
+            self.close()
+        try:
+            return self._ask(key, answer)
+        except (OSError, EOFError) as error:
+            self.close()
+            raise WorkerDied(f"no answer from the algebra worker, twice: {error!r}") from error
 
     def close(self) -> None:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
 
-
-def send(connection: socket.socket, message: bytes) -> None:
-    connection.sendall(HEADER.pack(len(message)) + message)
-
-
-def receive(connection: socket.socket) -> bytes:
-    """One message; EOFError when the other side is gone."""
-    (size,) = HEADER.unpack(_exactly(connection, HEADER.size))
-    return _exactly(connection, size)
+    def _ask(self, key: str, answer: str) -> Outcome:
+        if self._connection is None:
+            self._connection = self._template.supervisor()
+        self._connection.send_bytes(msgspec.msgpack.encode(Comparison(key, answer)))
+        if not self._connection.poll(2 * self._template.bounds.wall_s + GRACE_S):
+            raise TimeoutError("the supervisor is silent")
+        return msgspec.msgpack.decode(self._connection.recv_bytes(), type=Outcome)
 
 
-def _exactly(connection: socket.socket, size: int) -> bytes:
-    data = b""
-    while len(data) < size:
-        if not (part := connection.recv(size - len(data))):
-            raise EOFError
-        data += part
-    return data
-
-
-# What follows runs in the template, the supervisors and the workers.
+# What follows runs behind the walls: the template, its supervisors, their workers.
 
 
 def serve(control: socket.socket, bounds: Bounds) -> None:
-    """Fork a supervisor for every connection received, until the grader is gone."""
+    """Fork a supervisor for every connection that comes in, until the grader is gone."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    calls = Filter()
     while True:
         message, descriptors, _, _ = socket.recv_fds(control, 1, 1)
         if not message:
             return
-        with socket.socket(fileno=descriptors[0]) as connection:
-            if os.fork() == 0:
-                control.close()
-                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-                with contextlib.suppress(EOFError):
-                    supervise(connection, bounds)
-                os._exit(0)
+        if os.fork() == 0:
+            kernel.die_with_parent(signal.SIGKILL)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            control.close()
+            supervise(Connection(descriptors[0]), bounds, calls)
+            os._exit(0)
+        os.close(descriptors[0])
 
 
-def supervise(connection: socket.socket, bounds: Bounds) -> None:
-    """Answer comparisons from a worker; when it dies on one, try that once more in a fresh worker."""
-    worker = Worker(bounds)
+def supervise(grader: Connection, bounds: Bounds, calls: Filter) -> None:
+    """Answer comparisons until the grader is gone. One that its worker died of gets a second, fresh worker."""
+    worker = Worker(grader, bounds, calls)
     while True:
         try:
-            job = receive(connection)
+            job = grader.recv_bytes()
         except EOFError:
-            worker.kill()
-            raise
-        if worker.jobs >= JOBS_PER_WORKER:
-            worker.kill()
-            worker = Worker(bounds)
-        outcome = worker.answer(job, bounds)
+            return worker.kill()
+        outcome = worker.compare(job)
         if outcome.outcome == "died":
-            worker = Worker(bounds)
-            outcome = worker.answer(job, bounds)
-        if outcome.outcome in ("died", "time_limit"):
-            worker = Worker(bounds)
-        send(connection, msgspec.msgpack.encode(outcome))
+            worker = Worker(grader, bounds, calls)
+            outcome = worker.compare(job)
+        if worker.is_spent:
+            worker.kill()
+            worker = Worker(grader, bounds, calls)
+        grader.send_bytes(msgspec.msgpack.encode(outcome))
 
 
 class Worker:
-    """A forked process that compares; its parent holds the clock."""
+    """A forked process that compares, seen from its supervisor, which holds the clock."""
 
-    def __init__(self, bounds: Bounds) -> None:
-        self.jobs = 0
-        self.connection, theirs = socket.socketpair()
-        self.pid = os.fork()
-        if self.pid == 0:
-            self.connection.close()
+    def __init__(self, grader: Connection, bounds: Bounds, calls: Filter) -> None:
+        self._bounds, self._jobs = bounds, 0
+        self._connection, theirs = Pipe()
+        self._pid = os.fork()
+        if self._pid == 0:
+            kernel.die_with_parent(signal.SIGKILL)
+            grader.close()
+            self._connection.close()
             resource.setrlimit(resource.RLIMIT_AS, (bounds.memory_bytes, bounds.memory_bytes))
-            with contextlib.suppress(EOFError):
-                work(theirs)
+            isolation.seal(calls)
+            work(theirs)
             os._exit(0)
         theirs.close()
 
-    def cpu(self) -> float:
-        return time.clock_gettime((~self.pid << 3) | 2)  # the CPU clock of another process, see clock_getcpuclockid(3)
+    @property
+    def is_spent(self) -> bool:
+        return self._pid is None or self._jobs >= JOBS_PER_WORKER
 
-    def kill(self) -> None:
-        os.kill(self.pid, signal.SIGKILL)
-        os.waitpid(self.pid, 0)
-        self.connection.close()
-
-    def answer(self, job: bytes, bounds: Bounds) -> Outcome:
-        """The worker's outcome; a worker that dies or exceeds its bounds is killed and must be replaced."""
-        self.jobs += 1
-        started, deadline = self.cpu(), time.monotonic() + bounds.wall_seconds
+    def compare(self, job: bytes) -> Outcome:
+        """The worker's outcome. A worker that dies, or is killed over its bounds, is spent."""
+        self._jobs += 1
+        started, deadline = self._cpu(), time.monotonic() + self._bounds.wall_s
         try:
-            send(self.connection, job)
+            self._connection.send_bytes(job)
             while True:
-                spent = self.cpu() - started
-                left = min(bounds.cpu_seconds - spent, deadline - time.monotonic())
+                spent = self._cpu() - started
+                left = min(self._bounds.cpu_s - spent, deadline - time.monotonic())
                 if left <= 0:
                     self.kill()
-                    return Outcome("time_limit", f"more than {bounds.cpu_seconds:g} s of CPU", spent)
-                if select.select([self.connection], [], [], max(left, 0.01))[0]:
-                    outcome = msgspec.msgpack.decode(receive(self.connection), type=Outcome)
-                    outcome.cpu_seconds = self.cpu() - started
+                    return Outcome(
+                        "time_limit", f"the comparison took more than {self._bounds.cpu_s:g} s of CPU", spent
+                    )
+                if self._connection.poll(max(left, 0.005)):
+                    outcome = msgspec.msgpack.decode(self._connection.recv_bytes(), type=Outcome)
+                    outcome.cpu_seconds = self._cpu() - started
                     return outcome
         except (OSError, EOFError):
             self.kill()
-            return Outcome("died", "the worker died twice on this comparison", 0.0)
+            return Outcome("died", "the algebra worker died, twice, of this comparison")
+
+    def kill(self) -> None:
+        if self._pid is not None:
+            os.kill(self._pid, signal.SIGKILL)
+            os.waitpid(self._pid, 0)
+            self._connection.close()
+            self._pid = None
+
+    def _cpu(self) -> float:
+        return time.clock_gettime(~self._pid << 3 | 2)  # CPU time of another process, see clock_getcpuclockid(3)
 
 
-def work(connection: socket.socket) -> None:
+def work(supervisor: Connection) -> None:
     """Compare until the supervisor is gone."""
     from skymake.grading import algebra
     from skymake.grading.equality import compare
 
     while True:
-        job = msgspec.msgpack.decode(receive(connection), type=Comparison)
         try:
-            outcome = Outcome(compare(job.key, job.answer, algebra.equal).value, "", 0.0)
+            job = msgspec.msgpack.decode(supervisor.recv_bytes(), type=Comparison)
+        except EOFError:
+            return
+        try:
+            outcome = Outcome(compare(job.key, job.answer, algebra.equal).value)
         except MemoryError:
-            outcome = Outcome("memory_limit", "out of memory", 0.0)
+            outcome = Outcome("memory_limit", "the comparison ran out of memory")
         except Exception as error:  # SymPy raises anything; what it could not compare is reported, never taken as wrong
-            outcome = Outcome("failed", f"{type(error).__name__}: {error}"[:200], 0.0)
-        send(connection, msgspec.msgpack.encode(outcome))
+            outcome = Outcome("failed", f"{type(error).__name__}: {error}"[:200])
+        supervisor.send_bytes(msgspec.msgpack.encode(outcome))
 
 
 def main() -> None:
-    from skymake.grading import algebra  # noqa: F401  (what makes the template warm)
+    control, tier, bounds = sys.argv[1:]
+    from skymake.grading import algebra
 
-    serve(socket.socket(fileno=int(sys.argv[1])), msgspec.json.decode(sys.argv[2], type=Bounds))
+    for key, answer in WARMING:
+        algebra.equal(key, answer)
+    isolation.enclose(tier)
+    serve(socket.socket(fileno=int(control)), msgspec.json.decode(bounds, type=Bounds))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ A behaviour is a function of the request's body and of the number of the attempt
     with FaultyServer(lambda body, attempt: busy() if attempt == 1 else good(body)) as server: ...
 
 `python faulty_server.py ENGINE.json LOG SECONDS` runs one as a process of its own, which describes itself in
-ENGINE.json as a serving job does, writes one line to LOG per request served, and takes SECONDS for each.
+ENGINE.json as a serving job does, writes one line to LOG per request, and takes SECONDS for each.
 """
 
 import asyncio
@@ -70,8 +70,8 @@ def error(status: int, message: str = "no", code: str | None = None, **headers: 
 class FaultyServer:
     """Serves in a thread of its own; what it saw is in its attributes."""
 
-    def __init__(self, behaviour: Behaviour = good, on_served: Callable[[Body], None] | None = None) -> None:
-        self.behaviour, self.on_served = behaviour, on_served
+    def __init__(self, behaviour: Behaviour = good, on_seen: Callable[[Body], None] | None = None) -> None:
+        self.behaviour, self.on_seen = behaviour, on_seen
         self.seen: list[Body] = []  # every chat request that arrived
         self.served = 0  # chat requests answered with status 200, to the last byte
         self.tokens: list[str] = []  # the Authorization header of each
@@ -133,6 +133,8 @@ class FaultyServer:
 
     async def _chat(self, body: Body, headers: dict[str, str], writer: asyncio.StreamWriter) -> bool:
         self.seen.append(body)
+        if self.on_seen:
+            self.on_seen(body)
         self.tokens.append(headers.get("authorization", ""))
         self.times.append(asyncio.get_running_loop().time())
         request = json.dumps([body["messages"], body.get("seed"), body.get("temperature")])
@@ -146,8 +148,6 @@ class FaultyServer:
             self.busy -= 1
         if alive and reply.status == 200:
             self.served += 1
-            if self.on_served:
-                self.on_served(body)
         return alive
 
     async def _send(self, writer: asyncio.StreamWriter, reply: Reply) -> bool:
@@ -174,7 +174,7 @@ def main(engine: str, log: str, seconds: str) -> None:
         open(log, "a") as lines,
         FaultyServer(
             lambda body, attempt: good(body, delay=float(seconds)),
-            on_served=lambda body: print(body["seed"], file=lines, flush=True),
+            on_seen=lambda body: print(body["seed"], file=lines, flush=True),
         ) as server,
     ):
         partial = Path(f"{engine}.partial")

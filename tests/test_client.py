@@ -30,7 +30,8 @@ def some_requests(count: int = 1):
 
 
 def endpoint(**changes) -> Endpoint:
-    return Endpoint(**{"concurrency": 8, "timeout_s": 0.5, "attempts": 3, "health_s": 5.0} | changes)
+    limits = {"concurrency": 8, "timeout_s": 0.5, "attempts": 3, "health_s": 5.0}
+    return Endpoint(**dict.fromkeys(Endpoint.__struct_fields__) | limits | changes)
 
 
 def ask(server: FaultyServer, count: int = 1, **changes):

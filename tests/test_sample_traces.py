@@ -15,7 +15,7 @@ from faulty_server import FaultyServer, error, good
 
 from sample_traces import sample_traces
 from skymake import UserError, client, records
-from skymake.records import ChoiceCheck, Failure, MathCheck, Origin, Problem, ProgramCheck, Trace
+from skymake.records import Failure, MathCheck, Origin, Problem, Trace
 
 FORK = multiprocessing.get_context("fork")
 
@@ -36,7 +36,8 @@ class Workplace:
         (folder / "math.jinja").write_text("Answer in \\boxed{}. {{ question }}\n")
         (folder / "system.txt").write_text("Think.\n")
         self.sampling = {"temperature": 0.7, "top_p": 1.0, "max_tokens": 100, "samples": 4, "seed": 0}
-        self.endpoint = {"concurrency": 8, "timeout_s": 5.0, "attempts": 2, "health_s": 10.0}
+        limits = {"concurrency": 8, "timeout_s": 5.0, "attempts": 2, "health_s": 10.0}
+        self.endpoint = dict.fromkeys(client.Endpoint.__struct_fields__) | limits
 
     def path(self, name: str) -> str:
         return str(self.folder / name)
@@ -167,22 +168,6 @@ def test_a_wrong_key_ends_the_rule_after_what_is_in_flight(place):
     assert len(server.seen) <= 8
 
 
-def test_prompts_know_the_kind_of_problem(place):
-    choice = Problem("c", "sums", "choice", "Q {{x}}", ChoiceCheck("A", ["<yes>", "no"]), None, Origin("o", "r", 0))
-    program = Problem("d", "sums", "code", "Q", ProgramCheck("solve", []), None, Origin("o", "r", 1))
-    Path(place.path("math.jinja")).write_text(
-        "{{ domain }} {{ question }}"
-        "{% for text in options %} {{ text }}{% endfor %} {% if entry %}{{ entry }}{% endif %}\n"
-    )
-    with FaultyServer() as server:
-        place.sample(server, [choice, program], system=[])
-    assert {body["messages"][0]["content"] for body in server.seen} == {"choice Q {{x}} <yes> no ", "code Q solve"}
-    Path(place.path("math.jinja")).rename(place.path("other.jinja"))
-    Path(place.path("other.jinja")).write_text("{{ qestion }}")
-    with pytest.raises(UserError, match=r"other\.jinja: problem c: 'qestion' is undefined"):
-        place.sample(None, [choice], prompt=place.path("other.jinja"))
-
-
 def test_a_damaged_store_costs_the_damaged_records(place):
     with FaultyServer() as server:
         traces = place.sample(server, PROBLEMS)
@@ -222,7 +207,7 @@ def start_server(place: Workplace) -> subprocess.Popen:
     engine = Path(place.path("engine.json"))
     engine.unlink(missing_ok=True)
     script = Path(__file__).with_name("faulty_server.py")
-    server = subprocess.Popen([sys.executable, script, engine, place.path("served.log"), "0.02"])
+    server = subprocess.Popen([sys.executable, script, engine, place.path("asked.log"), "0.02"])
     while not engine.exists():
         time.sleep(0.01)
     return server
@@ -245,8 +230,8 @@ def test_a_server_killed_at_random_moments_loses_only_what_was_in_flight(place):
     server = start_server(place)
     traces = place.sample(None, PROBLEMS)
     server.kill()
-    served = len(Path(place.path("served.log")).read_text().splitlines())
-    assert 400 <= served <= 400 + 10 * 8
+    asked = len(Path(place.path("asked.log")).read_text().splitlines())
+    assert 400 <= asked <= 400 + 10 * 8
     assert finished < 10
     with FaultyServer() as healthy:
         assert texts(traces) == texts(Workplace(place.folder / "undisturbed").sample(healthy, PROBLEMS))

@@ -7,6 +7,7 @@ dead server) is a UserError, because it would meet every other request too.
 import asyncio
 import datetime
 import email.utils
+import logging
 import os
 import time
 from collections.abc import Mapping
@@ -23,26 +24,29 @@ from skymake.pace import Pace, Turns
 from skymake.records import Record
 from skymake.store import Completion, FailedRequest, Request
 
+for library in ("httpx", "httpx2"):  # whichever the client uses: one line a request would drown everything else
+    logging.getLogger(library).setLevel(logging.WARNING)
+
 _BACK_OFF = tenacity.wait_random_exponential(multiplier=1, max=60)  # seconds
 
 
 class Endpoint(Record):
-    """How to ask. url and id: address and model id of a hosted API; none where a server of our own answers.
+    """How to ask. url and id: address and model id of a hosted API; None where a server of our own answers.
 
-    concurrency: requests under way at once. key_env: environment variable with the API key, or with several and commas
-    between them, which are used in turn. timeout_s: for one attempt. attempts: how often a request is tried.
-    health_s: how long a server of our own may take to start.
+    key_env: environment variable with the API key, or with several and commas between them, which are used in turn.
+    concurrency: requests under way at once. requests_per_minute, tokens_per_minute: None for no limit.
+    timeout_s: for one attempt. attempts: how often a request is tried. health_s: time a server of our own has to start.
     """
 
+    url: str | None
+    id: str | None
+    key_env: str | None
     concurrency: int
-    url: str | None = None
-    id: str | None = None
-    key_env: str | None = None
-    requests_per_minute: float | None = None
-    tokens_per_minute: float | None = None
-    timeout_s: float = 3600.0
-    attempts: int = 6
-    health_s: float = 1800.0
+    requests_per_minute: float | None
+    tokens_per_minute: float | None
+    timeout_s: float
+    attempts: int
+    health_s: float
 
 
 class Address(Record):

@@ -1,0 +1,57 @@
+"""Prompts are files; what a problem holds goes in as it is."""
+
+import pytest
+
+from skymake import UserError
+from skymake.prompts import messages, render
+from skymake.records import ChoiceCheck, MathCheck, Origin, Problem, ProgramCheck
+
+CHOICE = Problem(
+    "c", "s", "choice", "Is {{ x }} < 1 & true?", ChoiceCheck("A", ["<yes>", "no"]), None, Origin("o", "r", 0)
+)
+PROGRAM = Problem("d", "s", "code", "Solve it.", ProgramCheck("solve", []), None, Origin("o", "r", 1))
+SUM = Problem("e", "s", "math", "1 + 1?", MathCheck("2"), None, Origin("o", "r", 2))
+
+
+@pytest.fixture
+def prompt(tmp_path):
+    def write(text: str, name: str = "prompt.jinja"):
+        (tmp_path / name).write_text(text)
+        return tmp_path / name
+
+    return write
+
+
+def test_a_problem_is_not_a_template_and_nothing_is_escaped(prompt):
+    path = prompt("{{ question }}{% for text in options %} {{ text }}{% endfor %}\n")
+    assert render(path, CHOICE) == "Is {{ x }} < 1 & true? <yes> no"
+
+
+def test_prompts_know_the_kind_of_problem(prompt):
+    path = prompt("{{ domain }}\n{% if entry %}\nWrite {{ entry }}.\n{% endif %}\n{{ question }}\n")
+    assert render(path, PROGRAM) == "code\nWrite solve.\nSolve it."
+    assert render(path, SUM) == "math\n1 + 1?"
+
+
+def test_more_than_the_problem_can_be_shown(prompt):
+    assert render(prompt("{{ question }} {{ trace }}"), SUM, trace="{% boom %}") == "1 + 1? {% boom %}"
+
+
+def test_a_chat_starts_with_the_system_prompt_where_there_is_one(prompt):
+    system, user = prompt("Think.\n", "system.jinja"), prompt("{{ question }}\n")
+    assert messages(user, system, SUM) == [
+        {"role": "system", "content": "Think."},
+        {"role": "user", "content": "1 + 1?"},
+    ]
+    assert messages(user, [], SUM) == [{"role": "user", "content": "1 + 1?"}]
+
+
+@pytest.mark.parametrize("text", ["{{ qestion }}", "{% if %}", "{{ options[7] }}"])
+def test_a_bad_prompt_is_named_with_the_problem(prompt, text):
+    with pytest.raises(UserError, match=r"prompt\.jinja: problem e: "):
+        render(prompt(text), SUM)
+
+
+def test_a_missing_prompt_is_named(tmp_path):
+    with pytest.raises(UserError, match=r"nothing\.jinja: no such prompt file"):
+        render(tmp_path / "nothing.jinja", SUM)

@@ -1,0 +1,124 @@
+"""Runs untrusted Python programs: source and input go in, output bytes come out. What is expected stays outside.
+
+    sandbox = Sandbox(probe(), memory_bytes=2 << 30)
+    sandbox.begin(source, entry=None, bounds=bounds)
+    outcome = sandbox.run(b"1 2\\n")
+
+A program that owns its whole process can do no more than print something else, or say that it failed.
+"""
+
+import json
+import socket
+import subprocess
+import sys
+import tempfile
+from typing import NamedTuple
+
+from skymake.sandbox import isolation, wire
+from skymake.sandbox.isolation import Tier, probe
+from skymake.sandbox.wire import Ending
+
+__all__ = ["Bounds", "Ending", "Outcome", "Sandbox", "SandboxDied", "Tier", "probe"]
+
+GRACE_S = 60.0  # what the zygote may take beyond a candidate's wall limit on a machine that has no time for it
+
+
+class Bounds(NamedTuple):
+    """Of one candidate: CPU and wall seconds of a test, CPU seconds of all tests, bytes that a test may print."""
+
+    cpu_s: float
+    wall_s: float
+    total_cpu_s: float
+    output_bytes: int
+
+
+class Outcome(NamedTuple):
+    """Of one run. `detail`: the error, exit code, signal or time. `output`: what was printed, or the value as JSON."""
+
+    ending: Ending
+    cpu_seconds: float
+    detail: str
+    output: bytes
+
+
+class SandboxDied(Exception):
+    """The zygote is gone or silent; its text says what it left on stderr."""
+
+
+class Sandbox:
+    """One zygote, started when first needed and again after it died. For one thread at a time.
+
+    tier: what `probe` found, or `unsafe`. memory_bytes: address space of a candidate, the interpreter's own included.
+    preload: modules that candidates find already imported, as far as they are installed.
+    """
+
+    def __init__(self, tier: Tier, memory_bytes: int, preload: tuple[str, ...] = ()) -> None:
+        self._settings = json.dumps({"tier": tier, "memory_bytes": memory_bytes, "preload": preload})
+        self._process: subprocess.Popen | None = None
+        self._silence_s = GRACE_S
+
+    def begin(self, source: str, entry: str | None, bounds: Bounds) -> None:
+        """Take a candidate; the one before ends. entry: the function to call, None for a program that reads stdin."""
+        if self._process is None:
+            self._start()
+        self._silence_s = bounds.wall_s + GRACE_S
+        self._send(wire.CANDIDATE, json.dumps({"source": source, "entry": entry, **bounds._asdict()}).encode())
+
+    def run(self, given: bytes, fresh: bool = False) -> Outcome:
+        """Run the candidate on one input: stdin, or a JSON list of arguments.
+
+        Tests share a process as long as they end well; `fresh` asks for a new one. Raises SandboxDied.
+        """
+        self._send(wire.FRESH_INPUT if fresh else wire.INPUT, given)
+        try:
+            return Outcome(*wire.receive_reply(self._connection))
+        except (OSError, wire.Gone) as error:
+            raise self._died(error) from error
+
+    def end(self) -> None:
+        """End the candidate's process."""
+        self._send(wire.END)
+
+    def close(self) -> None:
+        """End the zygote and all that it started."""
+        if self._process is not None:
+            self._connection.close()
+            self._process.kill()
+            self._process.wait()
+            self._stderr.close()
+            self._process = None
+
+    def _start(self) -> None:
+        self._connection, theirs = socket.socketpair()
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  (closed by `close`)
+        with theirs:
+            arguments = [str(theirs.fileno()), self._settings]
+            self._process = subprocess.Popen(
+                [sys.executable, "-S", "-P", "-B", "-m", "skymake.sandbox.zygote", *arguments],
+                env=isolation.environment(),
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=self._stderr,
+                start_new_session=True,
+            )
+        self._connection.settimeout(GRACE_S)
+        try:
+            wire.receive(self._connection)
+        except (OSError, wire.Gone) as error:
+            raise self._died(error) from error
+
+    def _send(self, *parts: bytes) -> None:
+        self._connection.settimeout(self._silence_s)
+        try:
+            wire.send(self._connection, *parts)
+        except OSError as error:
+            raise self._died(error) from error
+
+    def _died(self, error: Exception) -> SandboxDied:
+        self._process.kill()
+        self._process.wait()
+        self._stderr.seek(0)
+        left = self._stderr.read().decode("utf-8", "replace").strip().splitlines()
+        self.close()
+        return SandboxDied(left[-1] if left else f"no answer: {error!r}")

@@ -1,0 +1,216 @@
+"""The inside of the sandbox: this process is forked from the zygote to become one untrusted program.
+
+Everything here may be overturned by the program. It can do no more than give a wrong output, or say that it failed.
+"""
+
+import atexit
+import io
+import os
+import resource
+import signal
+import sys
+import threading
+import types
+from collections.abc import Callable
+from json import dumps, loads
+from os import dup2, lseek, read, write
+
+from skymake.sandbox import isolation, kernel
+from skymake.sandbox.seccomp import Filter
+from skymake.sandbox.wire import Ending
+
+INPUT, OUTPUT, GO, NOTICE, NULL = 59, 60, 61, 62, 63  # the process's own copies, apart from 0, 1 and 2
+OPEN_FILES = 64
+SPARE_THREADS = 256
+STACK_BYTES = 64 << 20
+LONGEST_DETAIL = 300
+FILE = "solution.py"
+
+
+def become(job: dict, descriptors: list[int], memory_bytes: int, most_threads: int, calls: Filter) -> None:
+    """Turn into the program of a job, and answer one test for every byte that comes on GO. Does not return.
+
+    descriptors: what becomes INPUT, OUTPUT, GO, NOTICE and NULL. job: see `Zygote.begin`.
+    """
+    kernel.die_with_parent(signal.SIGKILL)
+    for own, given in enumerate(descriptors, start=INPUT):
+        dup2(given, own)
+    os.closerange(3, INPUT)
+    os.closerange(NULL + 1, 4096)
+    dup2(NULL, 2)
+    _limit(memory_bytes, most_threads, job)
+    isolation.seal(calls)
+    sys.argv = [FILE]
+    sys.stderr = sys.__stderr__ = _writer(2)
+    run = Function(job["source"], job["entry"]) if job["entry"] else Script(job["source"])
+    while read(GO, 1):
+        ending, detail = _attempt(run)
+        write(NOTICE, bytes((ending,)) + detail.encode("utf-8", "replace")[:LONGEST_DETAIL])
+    os._exit(0)
+
+
+def _limit(memory_bytes: int, most_threads: int, job: dict) -> None:
+    hard_stack = resource.getrlimit(resource.RLIMIT_STACK)[1]
+    stack = STACK_BYTES if hard_stack == resource.RLIM_INFINITY else min(STACK_BYTES, hard_stack)
+    cpu = int(job["total_cpu_s"]) + 5  # should the zygote not see it in time
+    for limit, value in (
+        (resource.RLIMIT_AS, memory_bytes),
+        (resource.RLIMIT_CPU, cpu),
+        (resource.RLIMIT_FSIZE, job["output_bytes"] + 1),
+        (resource.RLIMIT_NPROC, most_threads),
+        (resource.RLIMIT_NOFILE, OPEN_FILES),
+        (resource.RLIMIT_STACK, stack),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        hard = resource.getrlimit(limit)[1]
+        bound = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(limit, (bound, bound))
+
+
+def _attempt(run: Callable[[], None]) -> tuple[Ending, str]:
+    """How a run ended, in the program's own words."""
+    try:
+        run()
+    except SystemExit as error:
+        code = error.code if isinstance(error.code, int) else int(error.code is not None)
+        return (Ending.RUNTIME_ERROR, f"exit code {code}") if code & 0xFF else (Ending.FINISHED, "")
+    except MemoryError as error:
+        return Ending.MEMORY_LIMIT, _described(error)
+    except NotCompiled as error:
+        return Ending.COMPILE_ERROR, _described(error.__cause__)
+    except BaseException as error:
+        return Ending.RUNTIME_ERROR, _described(error)
+    return Ending.FINISHED, ""
+
+
+def _described(error: BaseException) -> str:
+    lines, trace = [], error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == FILE:
+            lines.append(trace.tb_lineno)
+        trace = trace.tb_next
+    try:
+        text = str(error)
+    except BaseException:  # a program's own exception may raise anything
+        text = ""
+    where = f" (line {lines[-1]})" if lines else ""
+    return f"{type(error).__name__}: {text}"[: LONGEST_DETAIL - len(where)] + where
+
+
+class NotCompiled(Exception):
+    """The source is not a program; `__cause__` says why."""
+
+
+def _compiled(source: str) -> types.CodeType:
+    try:
+        return compile(source, FILE, "exec", dont_inherit=True)
+    except BaseException as error:
+        raise NotCompiled from error
+
+
+def _module(name: str) -> types.ModuleType:
+    module = types.ModuleType(name)
+    module.__dict__.update(NAMES, __name__=name, __file__=FILE)
+    sys.modules[name] = module
+    return module
+
+
+def _writer(descriptor: int) -> io.TextIOWrapper:
+    return io.TextIOWrapper(io.BufferedWriter(io.FileIO(descriptor, "w", closefd=False)), encoding="utf-8")
+
+
+def _set_streams(standard_input: int, standard_output: int) -> None:
+    dup2(standard_input, 0)
+    dup2(standard_output, 1)
+    reader = io.BufferedReader(io.FileIO(0, closefd=False))
+    sys.stdin = sys.__stdin__ = io.TextIOWrapper(reader, encoding="utf-8", errors="surrogateescape")
+    sys.stdout = sys.__stdout__ = _writer(1)
+
+
+class Script:
+    """A program that reads stdin and prints: run from its first line to its last, threads and exit functions too."""
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+        self._code: types.CodeType | None = None
+
+    def __call__(self) -> None:
+        self._code = self._code or _compiled(self._source)
+        lseek(INPUT, 0, os.SEEK_SET)
+        lseek(OUTPUT, 0, os.SEEK_SET)
+        _set_streams(INPUT, OUTPUT)
+        output = sys.stdout
+        try:
+            exec(self._code, _module("__main__").__dict__)
+        finally:
+            for thread in threading.enumerate():
+                if thread is not threading.main_thread() and not thread.daemon:
+                    thread.join()
+            atexit._run_exitfuncs()
+            for stream in {output, sys.stdout}:
+                if not stream.closed:
+                    stream.flush()
+
+
+class Function:
+    """A function, or a method of `class Solution`, called with the arguments on INPUT; its value goes to OUTPUT."""
+
+    def __init__(self, source: str, entry: str) -> None:
+        self._source, self._entry = source, entry
+        self._defined: dict | None = None
+
+    def __call__(self) -> None:
+        lseek(INPUT, 0, os.SEEK_SET)
+        lseek(OUTPUT, 0, os.SEEK_SET)
+        arguments = _with_integer_keys(loads(_all(INPUT)))
+        _set_streams(NULL, NULL)
+        if self._defined is None:
+            code = _compiled(self._source)
+            self._defined = _module("solution").__dict__
+            exec(code, self._defined)
+        try:
+            value = self._find()(*arguments)
+        except SystemExit as error:
+            raise RuntimeError("the function ended the program") from error
+        text = memoryview(dumps(value, default=_plain).encode())
+        while text:
+            text = text[write(OUTPUT, text) :]
+
+    def _find(self) -> Callable:
+        """The program's own function of that name; not one that it was given, or one imported over it."""
+        found = self._defined.get(self._entry)
+        if found is not None and found is not NAMES.get(self._entry):
+            return found
+        solution = self._defined.get("Solution")
+        if solution is not None and hasattr(solution, self._entry):
+            return getattr(solution(), self._entry)
+        raise NameError(f"no function {self._entry!r} is defined")
+
+
+def _all(descriptor: int) -> bytes:
+    parts = []
+    while part := read(descriptor, 1 << 20):
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _with_integer_keys(arguments: list) -> list:
+    """Integer keys that JSON made strings, given back to a dict that is the only argument, as APPS and TACO mean it."""
+    if len(arguments) != 1 or not isinstance(arguments[0], dict):
+        return arguments
+    try:
+        return [{int(key): value for key, value in arguments[0].items()}]
+    except ValueError:
+        return arguments
+
+
+def _plain(value: object) -> object:
+    """JSON of what JSON has no form for: arrays and iterators as lists. A set is never equal to a list."""
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    if hasattr(value, "__next__"):
+        return list(value)
+    return {type(value).__name__: repr(value)[:LONGEST_DETAIL]}
+
+
+NAMES: dict[str, object] = {}  # the prelude, as the zygote loads it

@@ -1,0 +1,191 @@
+"""A warm interpreter behind walls, which forks one process per candidate and watches it.
+
+Started by `Sandbox` as a program of its own with an empty environment. It sees programs and their inputs, hands out
+what they print, and never learns what they should have printed.
+"""
+
+import gc
+import importlib
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import time
+from dataclasses import dataclass
+
+from skymake.sandbox import candidate, isolation, namespaces, prelude, wire
+from skymake.sandbox.seccomp import Filter
+from skymake.sandbox.wire import Ending
+
+
+@dataclass
+class Child:
+    """A forked candidate: its id, the pipe that starts a test, and the pipe on which it says that one ended."""
+
+    pid: int
+    go: int
+    notice: int
+
+    def cpu_seconds(self) -> float:
+        return time.clock_gettime((~self.pid << 3) | 2)  # another process's CPU clock, see clock_getcpuclockid(3)
+
+
+class Zygote:
+    """Serves one grader until its connection closes."""
+
+    def __init__(self, control: socket.socket, tier: isolation.Tier, memory_bytes: int, most_threads: int) -> None:
+        self._control, self._tier = control, tier
+        self._memory_bytes, self._most_threads = memory_bytes, most_threads
+        self._null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+        self._calls = Filter()
+        self._job: dict = {}
+        self._child: Child | None = None
+        self._input = self._output = -1
+
+    def serve(self) -> None:
+        """Do as the frames say; raises wire.Gone in the end."""
+        while True:
+            frame = wire.receive(self._control)
+            kind = frame[:1]
+            if kind == wire.CANDIDATE:
+                self.begin(json.loads(frame[1:]))
+            elif kind == wire.END:
+                self.stop()
+            else:
+                self.test(memoryview(frame)[1:], fresh=kind == wire.FRESH_INPUT)
+
+    def begin(self, job: dict) -> None:
+        """Take a candidate: its `source`, its `entry` (a function's name or None), and the fields of `Bounds`."""
+        self.stop()
+        self._job = job
+
+    def stop(self) -> None:
+        """End the candidate's process, if there is one."""
+        if self._child is not None:
+            os.kill(self._child.pid, signal.SIGKILL)
+            self._reap()
+
+    def test(self, given: memoryview, fresh: bool) -> None:
+        """Run the candidate on one input and reply. A process that has passed its tests so far is used again."""
+        if fresh:
+            self.stop()
+        if self._child is None:
+            self._fork()
+        os.ftruncate(self._input, 0)
+        os.ftruncate(self._output, 0)
+        done = 0
+        while done < len(given):
+            done += os.pwrite(self._input, given[done:], done)
+        ending, cpu_seconds, detail = self._watch(self._child)
+        size, most = os.fstat(self._output).st_size, self._job["output_bytes"]
+        if size > most:
+            ending, detail = Ending.OUTPUT_LIMIT, f"more than {most:,} bytes".encode()
+        if ending is not Ending.FINISHED:
+            self.stop()
+        wire.send_reply(self._control, ending, cpu_seconds, detail, os.pread(self._output, min(size, most), 0))
+
+    def _fork(self) -> None:
+        for old in (self._input, self._output):
+            if old >= 0:
+                os.close(old)
+        self._input, self._output = os.memfd_create("input"), os.memfd_create("output")
+        if self._tier == "namespaces":
+            namespaces.renew_scratch()
+        go_read, go = os.pipe()
+        notice, notice_write = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            try:
+                if self._tier == "namespaces":
+                    os.chdir(namespaces.SCRATCH)
+                inherited = [self._input, self._output, go_read, notice_write, self._null]
+                candidate.become(self._job, inherited, self._memory_bytes, self._most_threads, self._calls)
+            finally:
+                os._exit(1)
+        os.close(go_read)
+        os.close(notice_write)
+        self._child = Child(pid, go, notice)
+
+    def _watch(self, child: Child) -> tuple[Ending, float, bytes]:
+        """Start a test and wait for its end: (ending, CPU seconds, detail)."""
+        cpu_limit, wall_limit = self._job["cpu_s"], self._job["wall_s"]
+        waiting = select.poll()
+        waiting.register(child.notice, select.POLLIN)
+        waiting.register(self._control, 0)  # told when the grader is gone
+        started, before = time.monotonic(), child.cpu_seconds()
+        os.write(child.go, b"g")
+        while True:
+            cpu, wall = child.cpu_seconds() - before, time.monotonic() - started
+            if cpu >= cpu_limit or wall >= wall_limit:
+                self.stop()
+                return Ending.TIME_LIMIT, cpu, f"{cpu:.2f} s of CPU in {wall:.2f} s".encode()
+            left = min(cpu_limit - cpu, wall_limit - wall)
+            events = waiting.poll(max(1, int(left * 1000)))
+            if any(descriptor == self._control.fileno() for descriptor, _ in events):
+                raise wire.Gone
+            if events:
+                notice = os.read(child.notice, 1 + candidate.LONGEST_DETAIL)
+                if not notice:
+                    return self._ended(before)
+                kind = notice[0] if notice[0] <= Ending.MEMORY_LIMIT else Ending.RUNTIME_ERROR
+                return Ending(kind), child.cpu_seconds() - before, notice[1:]
+
+    def _ended(self, before: float) -> tuple[Ending, float, bytes]:
+        """The candidate has closed its notice pipe: it has exited, or it never will say that it has."""
+        os.kill(self._child.pid, signal.SIGKILL)
+        status, cpu = self._reap()
+        code = os.waitstatus_to_exitcode(status)
+        if code == 0 and not self._job["entry"]:
+            return Ending.FINISHED, cpu - before, b""
+        if code < 0:
+            return Ending.RUNTIME_ERROR, cpu - before, f"killed by {signal.Signals(-code).name}".encode()
+        return Ending.RUNTIME_ERROR, cpu - before, f"exit code {code}".encode()
+
+    def _reap(self) -> tuple[int, float]:
+        _, status, usage = os.wait4(self._child.pid, 0)
+        os.close(self._child.go)
+        os.close(self._child.notice)
+        self._child = None
+        return status, usage.ru_utime + usage.ru_stime
+
+
+def warm_up(preload: list[str]) -> None:
+    """Import what programs are given, and `preload` as far as it is installed; `numpy` comes as `np` too."""
+    candidate.NAMES.update({name: value for name, value in vars(prelude).items() if not name.startswith("__")})
+    for name in preload:
+        try:
+            module = importlib.import_module(name)
+        except ModuleNotFoundError:
+            continue
+        if name == "numpy":
+            candidate.NAMES["np"] = candidate.NAMES["numpy"] = module
+    sys.set_int_max_str_digits(0)  # the sites' own limits are time and memory
+    gc.collect()
+    gc.freeze()  # collections in candidates leave the shared pages alone
+
+
+def threads_of_machine() -> int:
+    with open("/proc/loadavg") as file:
+        return int(file.read().split()[3].split("/")[1])
+
+
+def main() -> None:
+    control = socket.socket(fileno=int(sys.argv[1]))
+    settings = json.loads(sys.argv[2])
+    sys.path.pop(0)  # this package: loaded by now, and no business of candidates
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    most_threads = threads_of_machine() + candidate.SPARE_THREADS
+    isolation.enclose(settings["tier"])
+    zygote = Zygote(control, settings["tier"], settings["memory_bytes"], most_threads)
+    warm_up(settings["preload"])
+    wire.send(control, wire.READY)
+    try:
+        zygote.serve()
+    except wire.Gone:
+        zygote.stop()
+
+
+if __name__ == "__main__":
+    main()

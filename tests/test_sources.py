@@ -1,4 +1,4 @@
-"""Published rows of every schema become problems; damage is dropped and counted, a broken row is an error that names it."""
+"""Published rows of every schema become problems; damage is dropped and counted, a broken row is an error."""
 
 import base64
 import json

@@ -1,0 +1,164 @@
+"""Problems that a benchmark already asks are found, and different problems that look alike are not.
+
+The labelled pairs of fixtures/contamination.jsonl were written for this test: a benchmark's question, two paraphrases
+of it (the same problem), and two other problems (its template with other numbers or another task; its topic).
+"""
+
+import json
+import random
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from find_contamination import find_contamination
+from skymake import decontamination, records, sources
+from skymake.decontamination import Asked, Hit, Index
+
+PAIRS = Path(__file__).parent / "fixtures" / "contamination.jsonl"
+LABELLED = [json.loads(line) for line in PAIRS.read_text().splitlines()]
+CLEAN = ("template", "topic")
+
+
+def reformatted(question):
+    return question.replace("$", "").replace(r"\frac", r"\dfrac").replace(". ", ".\n\n").replace("=", " = ").upper()
+
+
+def renumbered(question):
+    return f"17. {question}"
+
+
+def embedded(question):
+    return f"Here is an exercise for practice at home. {question} Explain every step of the way, and check the result."
+
+
+def shortened(question):
+    """Without its last sentence, as where a publisher rewrote what is asked for."""
+    sentences = question.split(". ")
+    return ". ".join(sentences[:-1]) + "." if len(sentences) > 2 else question
+
+
+MECHANICAL = {"copy": str, "reformatted": reformatted, "renumbered": renumbered, "embedded": embedded}
+MECHANICAL["shortened"] = shortened
+
+
+def training():
+    """Every variant of every labelled question: kind, number of the question, text, whether it is the same problem."""
+    for number, labelled in enumerate(LABELLED):
+        for kind, change in MECHANICAL.items():
+            yield kind, number, change(labelled["benchmark"]), True
+        for kind in ("light", "heavy", *CLEAN):
+            yield kind, number, labelled[kind], kind not in CLEAN
+
+
+@pytest.fixture
+def index():
+    index = Index()
+    for number, labelled in enumerate(LABELLED):
+        index.add(Asked(str(number), "benchmark", labelled["benchmark"]))
+    return index
+
+
+def test_precision_and_recall(index, capsys):
+    found, labels, wrong = Counter(), Counter(), []
+    for kind, number, question, same in training():
+        hit = index.find(Asked(f"{kind}-{number}", "training", question))
+        labels[kind] += 1
+        found[kind] += hit is not None and hit.other == str(number)
+        if hit is not None and not (same and hit.other == str(number)):
+            wrong.append(hit)
+    true = sum(found[kind] for kind in found if kind not in CLEAN)
+    precision, recall = true / (true + len(wrong)), {kind: found[kind] / labels[kind] for kind in labels}
+    with capsys.disabled():
+        shares = ", ".join(f"{kind} {share:.2f}" for kind, share in recall.items() if kind not in CLEAN)
+        print(
+            f"\ncontamination: precision {precision:.2f} ({len(wrong)} false of {true + len(wrong)}); recall: {shares}"
+        )
+    assert precision == 1
+    assert [recall[kind] for kind in ("copy", "renumbered", "reformatted")] == [1, 1, 1]
+    assert recall["embedded"] >= 0.9 and recall["shortened"] >= 0.75 and recall["light"] >= 0.8
+
+
+def test_a_hit_says_where_and_why(index):
+    hit = index.find(Asked("t-1", "training", "Problem 3. " + LABELLED[3]["benchmark"].replace("2000", "2,000")))
+    assert (hit.problem, hit.other, hit.rule, hit.share) == ("t-1", "3", "same", 1.0)
+    assert "n ^ 2 + n is divisible by 30" in hit.span
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("What is 39 + 23?", "What is 39 + 32?"),
+        ("What is 39 + 23?", "What is 39 - 23?"),
+        ("Find $x$ if $x^2=4$.", "Find $x$ if $x^3=4$."),
+    ],
+)
+def test_what_makes_short_problems_different(one, other):
+    index = Index()
+    index.add(Asked("b", "benchmark", one))
+    assert index.find(Asked("t", "training", one.replace("?", " ?"))).rule == "same"
+    assert index.find(Asked("t", "training", other)) is None
+
+
+def test_repeats_within_the_training_sets():
+    questions = ["What is 1 + 1?", "What is 2 + 2?", "what is 1 + 1", "What is 3 + 3?", "What is $2+2$ ?"]
+    problems = [Asked(str(number), "s", question) for number, question in enumerate(questions)]
+    assert [(hit.problem, hit.other) for hit in decontamination.among(problems)] == [("2", "0"), ("4", "1")]
+
+
+def problem_file(path, problems):
+    records.write(path, ({"id": each.id, "set": each.set, "question": each.question, "check": {}} for each in problems))
+    return str(path)
+
+
+def test_the_rule_reports_hits_and_what_it_compared(tmp_path):
+    train = [Asked(f"t-{kind}-{n}", "train", text) for kind, n, text, _ in training() if kind in ("copy", "topic")]
+    secret = [Asked("secret-1", "secret", LABELLED[0]["benchmark"])]
+    bench = [Asked(f"b-{n}", "bench", labelled["benchmark"]) for n, labelled in enumerate(LABELLED) if n]
+    hits, summary = tmp_path / "hits.jsonl", tmp_path / "summary.json"
+    find_contamination(
+        training=[problem_file(tmp_path / "t0.jsonl", train[:7]), problem_file(tmp_path / "t1.jsonl", train[7:])],
+        benchmarks=[problem_file(tmp_path / "s.jsonl", secret), problem_file(tmp_path / "b.jsonl", bench)],
+        hits=str(hits),
+        summary=str(summary),
+        private=["secret"],
+    )
+    found = list(records.read(hits, Hit))
+    assert {hit.problem for hit in found} == {each.id for each in train if "copy" in each.id}
+    assert [hit.span for hit in found if hit.other_set == "secret"] == [None]
+    assert all(hit.span for hit in found if hit.other_set == "bench")
+    assert json.loads(summary.read_text()) == {
+        "training": {"train": len(train)},
+        "benchmarks": {"bench": len(bench), "secret": 1},
+        "hits": [
+            {"set": "train", "other_set": "bench", "rule": "same", "problems": len(bench)},
+            {"set": "train", "other_set": "secret", "rule": "same", "problems": 1},
+        ],
+    }
+
+
+@pytest.mark.parametrize("benchmark", ["benchmarks/aime24", "benchmarks/math500"])
+def test_planted_benchmark_rows_are_all_found(real_data, benchmark):
+    adapter = sources.adapter("aime" if "aime" in benchmark else "math500")
+    questions = [adapter.adapt(row).question for row in records.read(real_data / f"{benchmark}.jsonl", adapter.row)]
+    index = Index()
+    for number, question in enumerate(questions):
+        index.add(Asked(str(number), "benchmark", question))
+    change = random.Random(0).choice
+    for number, question in enumerate(questions):
+        planted = change([str, renumbered, str.upper])(question)
+        hit = index.find(Asked(f"t-{number}", "training", planted))
+        assert hit is not None and hit.share == 1 and questions[int(hit.other)].split() == question.split()
+
+
+def test_real_training_rows_that_ask_a_benchmark(real_data):
+    """Four of the AIME problems are MATH500's word for word; what else is found shares nearly all of its words."""
+    numina, math500 = sources.adapter("numina"), sources.adapter("math500")
+    index = Index()
+    for row in records.read(real_data / "benchmarks/math500.jsonl", math500.row):
+        index.add(Asked(row.unique_id, "math500", row.problem))
+    rows = records.read(real_data / "numina/numina_amc_aime.jsonl", numina.row)
+    problems = (Asked(str(number), "amc_aime", row.problem) for number, row in enumerate(rows))
+    rules = Counter(hit.rule for hit in decontamination.against(problems, index))
+    assert rules["same"] == 4
+    assert rules.total() <= 8

@@ -2,7 +2,7 @@
 
 A behaviour is a function of the request's body and of the number of the attempt (from 1) that gives a `Reply`:
 
-    with FaultyServer(lambda body, attempt: busy() if attempt == 1 else good(body)) as server: ...
+    with FaultyServer(lambda body, attempt: error(429) if attempt == 1 else good(body)) as server: ...
 
 `python faulty_server.py ENGINE.json LOG SECONDS` runs one as a process of its own, which describes itself in
 ENGINE.json as a serving job does, writes one line to LOG per request, and takes SECONDS for each.
@@ -115,7 +115,7 @@ class FaultyServer:
         self._loop.run_until_complete(self._loop.shutdown_asyncgens())
 
     async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+        with contextlib.suppress(asyncio.IncompleteReadError, asyncio.CancelledError, ConnectionError):
             while await self._exchange(reader, writer):
                 pass
         writer.close()

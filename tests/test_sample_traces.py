@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import tenacity
@@ -42,11 +43,12 @@ class Workplace:
     def path(self, name: str) -> str:
         return str(self.folder / name)
 
-    def sample(self, server: FaultyServer | None, problems: list[Problem], shard: int = 0, **changes) -> list[Trace]:
+    def arguments(self, server: FaultyServer | None, problems: list[Problem], shard: int = 0) -> dict[str, Any]:
+        """The arguments of the rule, whose files are there now. Without a server, the last one's address stays."""
         records.write(self.path(f"problems.{shard}.jsonl"), problems)
         if server:
             server.engine(self.folder / "engine.json")
-        arguments = dict(
+        return dict(
             engine=self.path("engine.json"),
             problems=self.path(f"problems.{shard}.jsonl"),
             weights=self.path("manifest.json"),
@@ -62,7 +64,9 @@ class Workplace:
             store=self.path("store"),
             failure_share=0.1,
         )
-        sample_traces(**(arguments | changes))
+
+    def sample(self, server: FaultyServer | None, problems: list[Problem], shard: int = 0, **changes) -> list[Trace]:
+        sample_traces(**(self.arguments(server, problems, shard) | changes))
         return list(records.read(self.path(f"traces.{shard}.jsonl"), Trace))
 
 
@@ -272,3 +276,45 @@ def test_the_traces_are_bytes_that_depend_on_the_store_alone(place):
     place.sample(None, PROBLEMS[:20])
     assert Path(place.path("traces.0.jsonl")).read_bytes() == first
     assert json.loads(first.splitlines()[0])["seconds"] > 0
+
+
+SNAKEFILE = """
+import json
+arguments = json.load(open("arguments.json"))
+paths = ("engine", "problems", "weights", "prompt", "system")
+rule sample_traces:
+    input: **{{name: arguments[name] for name in paths}}
+    output: traces="traces.jsonl", failures="failures.jsonl"
+    log: "job.log"
+    params: **{{name: value for name, value in arguments.items() if name not in (*paths, "traces", "failures")}}
+    script: "{script}"
+"""
+
+
+@pytest.mark.slow
+def test_snakemake_killed_at_random_moments_loses_only_what_was_in_flight(place):
+    """kill -9, ten times in a row: the job must end with Snakemake, or the next one would ask beside it."""
+    dice = random.Random(3)
+    script = Path(__file__).parents[1] / "scripts" / "sample_traces.py"
+    Path(place.path("Snakefile")).write_text(SNAKEFILE.format(script=script))
+    command = [sys.executable, "-m", "snakemake", "-c1", "-q", "--rerun-incomplete", "--directory", place.folder]
+    command += ["--snakefile", place.path("Snakefile")]
+    with FaultyServer(lambda body, attempt: good(body, delay=0.3)) as server:
+        arguments = place.arguments(server, PROBLEMS)
+        Path(place.path("arguments.json")).write_text(json.dumps(arguments))
+        for _ in range(10):
+            before = len(server.seen)
+            workflow = subprocess.Popen(command)
+            while len(server.seen) == before and workflow.poll() is None:
+                time.sleep(0.01)
+            time.sleep(dice.uniform(0.0, 1.0))
+            workflow.kill()
+            workflow.wait()
+            subprocess.run([*command, "--unlock"], check=True)
+            asked = len(server.seen)
+            time.sleep(0.5)
+            assert len(server.seen) == asked, "the job outlived Snakemake"
+        subprocess.run(command, check=True)
+        assert 400 <= len(server.seen) <= 400 + 10 * 8
+        undisturbed = Workplace(place.folder / "undisturbed").sample(server, PROBLEMS)
+        assert texts(list(records.read(place.path("traces.jsonl"), Trace))) == texts(undisturbed)

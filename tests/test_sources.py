@@ -9,8 +9,9 @@ import pytest
 
 from build_problems import build_problems, shard_of
 from fetch_source import fetch_source
+from import_traces import import_traces
 from skymake import UserError, difficulty, records, sources
-from skymake.records import ChoiceCheck, MathCheck, NoCheck, Problem, ProgramCheck, RecordError, Test
+from skymake.records import ChoiceCheck, MathCheck, NoCheck, Problem, ProgramCheck, RecordError, Test, Trace
 from skymake.sources.options import options_of
 from skymake.sources.programs import accepts_several
 
@@ -479,3 +480,36 @@ def test_real_rows(real_data, tmp_path, name):
     assert (drops["rows"], drops["kept"]) == (rows, kept)
     assert rows - kept == sum(count["rows"] for count in drops["dropped"].values())
     assert len(list(records.read_all(shards, Problem))) == kept
+
+
+# ---- published answers
+
+
+def test_published_answers_become_traces_as_published(build, tmp_path):
+    rows = [still2(question=f"Riddle {n}?", combined_text=marked("Hmm.", f"It is {n}.")) for n in range(9)]
+    shards, _ = build("still2", [rows[0], *rows], shards=2)
+    for number, problems in enumerate(shards):
+        traces = tmp_path / "traces.jsonl"
+        import_traces(str(tmp_path / "rows.jsonl"), str(tmp_path / f"{number}.jsonl"), str(traces), "still2", "still")
+        written = list(records.read(traces, Trace))
+        assert [trace.problem for trace in written] == [made.id for made in problems]
+        assert [trace.text for trace in written] == [
+            rows[max(made.origin.row - 1, 0)]["combined_text"] for made in problems
+        ]
+        assert len({trace.key for trace in written}) == len(written)
+
+
+def test_no_answers_to_import(build, tmp_path):
+    build("numina", [numina()])
+    with pytest.raises(UserError, match="numina hold no published answers"):
+        import_traces(str(tmp_path / "rows.jsonl"), str(tmp_path / "0.jsonl"), str(tmp_path / "t"), "numina", "m")
+
+
+def test_no_text_of_gpqa_in_counts_and_errors(build, tmp_path):
+    build("gpqa", [gpqa(), gpqa(), gpqa(Question="")])
+    assert "radon" not in (tmp_path / "drops.json").read_text()
+    with pytest.raises(RecordError) as broken:
+        build("gpqa", [{**gpqa(), "Correct Answer": ["radon"]}])
+    with pytest.raises(UserError) as empty:
+        build("gpqa", [gpqa(Question="")])
+    assert "radon" not in f"{broken.value} {empty.value}"

@@ -9,10 +9,14 @@ from skymake.sources.row import Adapted, Row
 
 
 class Adapter(NamedTuple):
-    """How a row of a schema is read, and what makes a problem of it (or raises Drop, or Broken)."""
+    """How a row of a schema is read, and what makes a problem of it (or raises Drop, or Broken).
+
+    answer: the published answer of a row, in schemas that publish a model's answers.
+    """
 
     row: type[Row]
     adapt: Callable[..., Adapted]
+    answer: Callable[..., str] | None = None
 
 
 ADAPTERS = {
@@ -23,7 +27,7 @@ ADAPTERS = {
     "livecodebench": Adapter(livecodebench.LiveCodeBench, livecodebench.adapt),
     "math500": Adapter(math500.Math500, math500.adapt),
     "numina": Adapter(numina.Numina, numina.adapt),
-    "still2": Adapter(still2.Still2, still2.adapt),
+    "still2": Adapter(still2.Still2, still2.adapt, still2.answer),
     "taco": Adapter(taco.Taco, taco.adapt),
 }
 

@@ -31,3 +31,8 @@ def adapt(row: Still2) -> Adapted:
     if letter and ord(letter[1]) - ord("A") < len(options):
         return Adapted("choice", question, ChoiceCheck(letter[1], options))
     return Adapted("open", question, NoCheck())
+
+
+def answer(row: Still2) -> str:
+    """The published answer, exactly as published."""
+    return row.combined_text

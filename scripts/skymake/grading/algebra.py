@@ -19,11 +19,13 @@ from sympy.core.function import AppliedUndef
 from sympy.core.relational import Relational
 
 from skymake.grading.equality import DIFFERENT, EQUAL, UNDECIDED, Equality
+from skymake.grading.notation import BRACKET, CLOSING, OPENING
 from skymake.grading.numerals import KEY_DECIMALS, number, rounds_to
 
 DIGITS = 50
 MORE_DIGITS = 1200  # tells 1 from 1 + 2^-2019
 POINTS = 5
+MAX_NESTING = 100  # the parser's time is exponential in it
 CONFIG = [  # units are notation's business: the parser would take the m of 37m/4 for metres
     LatexExtractionConfig(
         normalization_config=NormalizationConfig(
@@ -31,7 +33,8 @@ CONFIG = [  # units are notation's business: the parser would take the m of 37m/
         )
     )
 ]
-# What math-verify's parser misreads without an error: 0.\overline{3} as 0, 3 \pmod 7 as 7, y' as y, {x : x > 2} as {x/x > 2}.
+# What math-verify's parser misreads without an error: 0.\overline{3} as 0, 3 \pmod 7 as 7, y' as y, {x : x > 2} as
+# {x/x > 2}.
 MISREAD = re.compile(
     r"\\overline\s*\{?\d|\\dot\s*\{?\d|\\[bp]?mod|\\equiv|\\[lc]?dots|\.\.\.|\d'|[a-zA-Z]'|\\prime|\\mid|\{[^{}]*:|\d_|\|\s*\\"
 )
@@ -62,7 +65,7 @@ def equal(key: str, answer: str) -> Equality:
 
 def parsed(latex: str) -> sympy.Basic | sympy.MatrixBase | None:
     """LaTeX as SymPy with exact numbers; None for what the parser does not understand, or is known to misread."""
-    if MISREAD.search(latex):
+    if MISREAD.search(latex) or nesting(latex) > MAX_NESTING:
         return None
     if TRIGONOMETRY.search(latex):
         latex = DEGREES.sub(r"\\frac{\1\\pi}{180}", latex)
@@ -75,8 +78,17 @@ def parsed(latex: str) -> sympy.Basic | sympy.MatrixBase | None:
     return exact(found[0].doit() if isinstance(found[0], sympy.MatrixExpr) else found[0])
 
 
+def nesting(latex: str) -> int:
+    """How deep its brackets go."""
+    deepest = depth = 0
+    for bracket in BRACKET.finditer(latex):
+        depth += 1 if bracket.group() in OPENING | {"{"} else -1 if bracket.group() in CLOSING | {"}"} else 0
+        deepest = max(deepest, depth)
+    return deepest
+
+
 def exact(expression: sympy.Basic | sympy.MatrixBase) -> sympy.Basic | sympy.MatrixBase:
-    """Decimals as the fractions they were written as, `i` as the imaginary unit, functions without a meaning as names."""
+    """Decimals as the fractions they were written as, `i` as the imaginary unit, unknown functions as names."""
     names = {letter: sympy.I for letter in IMAGINARY}
     names |= {decimal: sympy.Rational(str(decimal)) for decimal in expression.atoms(sympy.Float)}
     names |= {function: sympy.Symbol(str(function), real=True) for function in expression.atoms(AppliedUndef)}
@@ -112,8 +124,8 @@ def points(symbols: list[sympy.Symbol]) -> Iterator[dict[sympy.Symbol, sympy.Rat
 def same_value(key: sympy.Expr, answer: sympy.Expr, point: dict[sympy.Symbol, sympy.Rational]) -> bool | None:
     """Whether two expressions have one value at a point; None where either has none.
 
-    Values that agree to DIGITS digits are compared again to MORE_DIGITS, and exactly when both are rational: 2017^98 + 1
-    is not 2017^98, nor 10^(10^9) + 1 = 10^(10^9).
+    Values that agree to DIGITS digits are compared again to MORE_DIGITS, and exactly when both are rational:
+    2017^98 + 1 is not 2017^98, nor is 10^(10^9) + 1 = 10^(10^9).
     """
     for digits in (DIGITS, MORE_DIGITS):
         one, other = value(key, point, digits), value(answer, point, digits)
@@ -128,7 +140,7 @@ def same_value(key: sympy.Expr, answer: sympy.Expr, point: dict[sympy.Symbol, sy
 
 
 def value(expression: sympy.Expr, point: dict[sympy.Symbol, sympy.Rational], digits: int) -> sympy.Expr | None:
-    """The complex value of an expression at a point; what rounding alone left over is zero. None where there is none."""
+    """The complex value of an expression at a point, None where it has none. What rounding alone left over is zero."""
     found = expression.xreplace(point).evalf(digits)
     if not found.is_number or found.has(sympy.nan, sympy.zoo):
         return None

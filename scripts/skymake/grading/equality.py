@@ -147,10 +147,16 @@ def _compare_ordered(key: tuple[Answer, ...], answer: tuple[Answer, ...], algebr
 def _compare_unordered(key: tuple[Answer, ...], answer: tuple[Answer, ...], algebra: Algebra) -> Equality:
     if len(key) != len(answer):
         return DIFFERENT
-    left = list(answer)
-    for item in key:
+    left = sorted(answer, key=_rank)
+    for item in sorted(key, key=_rank):
         match = next((other for other in left if _compare(item, other, algebra) is EQUAL), None)
         if match is None:
             return DIFFERENT
         left.remove(match)
     return EQUAL
+
+
+def _rank(item: Answer) -> tuple[Fraction, str]:
+    """An order that puts equal numbers at equal places, so that matching two long lists takes one pass."""
+    number = item.number if isinstance(item, Expression) else None
+    return (number.value if number else Fraction(0), item.latex)

@@ -1,43 +1,58 @@
-"""Where a trace's answer is: after the thought, in the last box or behind "the answer is"."""
+"""Where a trace's answer is: after the thought, in the last box, or behind "the answer is".
+
+Every scan here takes time linear in the text, whatever a model wrote.
+"""
 
 import re
 
-OPEN_THOUGHT = r"<\|begin_of_thought\|>|<think>"
-CLOSE_THOUGHT = r"<\|end_of_thought\|>|</think>"
-THOUGHT = re.compile(rf"(?:{OPEN_THOUGHT}).*?(?:{CLOSE_THOUGHT})", re.DOTALL)
-UNCLOSED_THOUGHT = re.compile(rf"(?:{OPEN_THOUGHT}).*", re.DOTALL)
-UNOPENED_THOUGHT = re.compile(rf".*(?:{CLOSE_THOUGHT})", re.DOTALL)  # chat templates that open the thought themselves
-OPEN_SOLUTION = "<|begin_of_solution|>"
 CLOSE_SOLUTION = "<|end_of_solution|>"
+OPEN_SOLUTION = "<|begin_of_solution|>"
+THOUGHT = re.compile(r"(?P<open><\|begin_of_thought\|>|<think>)|<\|end_of_thought\|>|</think>")
 
-BOX = re.compile(r"\\f?box(?:ed)?\s*\{")
+BOX_OR_BRACE = re.compile(r"(?P<box>\\f?box(?:ed)?\s*\{)|\\[{}]|[{}]")
 BETWEEN_BOXES = re.compile(r"\\(?:quad|qquad|text|mbox|[\[\](),;:! ])|[\s${}~*]+")
 JOINT = re.compile(r"(?:for part \(\w\))? ?[,;]? ?(?:and|or|)", re.IGNORECASE)
 
 CUE = re.compile(
-    r"\banswers?\b[^\n.:=$]{0,40}?(?:\s(?:is|are|(?:should|must|would|will) be)\b|[:=]|(?=\$|\\\(|\\\[))"
-    r"(?![: \t]*(?:indeed |also |definitely |still )?(?:correct|right|wrong|reasonable|confirmed|consistent|found|obtained|not)\b)[: \t]*"
+    r"\b(?:answers?|(?:correct|right|best) (?:option|choice))\b"
+    r"[^\n.:=$]{0,40}?(?:\s(?:is|are|(?:should|must|would|will) be)\b|[:=]|(?=\$|\\\(|\\\[))"
+    r"(?![: \t]*(?:indeed |also |definitely |still )?"
+    r"(?:correct|right|wrong|reasonable|confirmed|consistent|found|obtained|not)\b)[: \t]*"
     r"|\u7b54\u6848(?:\u662f|\u4e3a|:|\uff1a)[:\uff1a \t]*",
     re.IGNORECASE,
 )
-FORMULA = re.compile(r"\$\$(.+?)\$\$|\\\[(.+?)\\\]|\$([^$\n]+)\$|\\\((.+?)\\\)", re.DOTALL)
-NUMBER = re.compile(r"(?<![\w.,])[-\u2212]?(?:\d+(?:[.,]\d+)*|\.\d+)(?:/\d+)?%?")
+FORMULA = re.compile(r"\$\$(.{1,1000}?)\$\$|\\\[(.{1,1000}?)\\\]|\$([^$\n]{1,1000})\$|\\\((.{1,1000}?)\\\)", re.DOTALL)
+NUMBER = re.compile(r"(?<![\w.,])[-\u2212]?(?:\d+(?:[.,]\d+)*+|\.\d+)(?:/\d+)?%?")
 SENTENCE_END = re.compile(r"[.\u3002](?:\s|$)|\n")
 DECORATION = " \t\r\n*_`,;:.!\u3002"
 SAYS = re.compile(r".*\b(?:is|are|equals)\b:?", re.DOTALL)
-PROSE = re.compile(r"[^\W\d_]{2,}['\u2019]?\s+[^\W\d_]{2,}|[\u3040-\u9fff]{4,}")
+PROSE = re.compile(r"(?<![^\W\d_])[^\W\d_]{2,}+['\u2019]?\s++[^\W\d_]{2}|[\u3040-\u9fff]{4}")
 COMMAND = re.compile(r"\\[a-zA-Z]+(?:\s*\{[^{}]*\})?")
+TAIL = 4000  # characters that a guess or a statement is looked for in
+
+
+def answer(text: str, allow_stray: bool = False) -> str | None:
+    """A trace's final answer as it wrote it: boxed, or announced, or (where allowed) the last formula or number."""
+    said = solution(text)
+    return boxed(said) or announced(said) or (stray(said) if allow_stray else None)
 
 
 def solution(text: str) -> str:
     """The part of a trace that states the answer: what is left without its thought.
 
-    Of text in the four-marker format this is the first closed solution; what follows its end marker is not the answer's.
+    A thought that is never closed leaves nothing after it; one that the chat template opened, nothing before its end.
+    Of text in the four-marker format this is the first solution; what follows its end marker is not the answer's.
     """
-    text = THOUGHT.sub("", text)
-    text = UNCLOSED_THOUGHT.sub("", text)
-    text = UNOPENED_THOUGHT.sub("", text)
-    before, opened, after = text.partition(OPEN_SOLUTION)
+    said, start, thinking = [], 0, False
+    for mark in THOUGHT.finditer(text):
+        if mark["open"] and not thinking:
+            said.append(text[start : mark.start()])
+        elif not mark["open"] and not thinking:
+            said.clear()
+        thinking, start = mark["open"] is not None, mark.end()
+    if not thinking:
+        said.append(text[start:])
+    before, opened, after = "".join(said).partition(OPEN_SOLUTION)
     return (after if opened else before).partition(CLOSE_SOLUTION)[0]
 
 
@@ -46,42 +61,39 @@ def is_closed(text: str) -> bool:
     return CLOSE_SOLUTION in text
 
 
-def boxes(text: str) -> list[tuple[int, int, str]]:
-    """Every outermost `\\boxed{...}` that is closed and not empty: start, end, content."""
-    found, position = [], 0
-    while opened := BOX.search(text, position):
-        position = closing_brace(text, opened.end())
-        if position < 0:
-            position = opened.end()
-            continue
-        content = text[opened.end() : position - 1].strip()
-        if content:
-            found.append((opened.start(), position, content))
-    return found
-
-
-def closing_brace(text: str, start: int) -> int:
-    """The position after the brace that closes the group which opens just before `start`; -1 when none does."""
-    depth = 1
-    for brace in re.compile(r"\\.|[{}]", re.DOTALL).finditer(text, start):
-        depth += {"{": 1, "}": -1}.get(brace.group(), 0)
-        if depth == 0:
-            return brace.end()
-    return -1
-
-
 def boxed(text: str) -> str | None:
     """The last boxed answer; boxes joined by a comma, "and" or "or" are one answer. None without a box."""
     found = boxes(text)
     if not found:
         return None
-    parts = [found[-1]]
-    for box in reversed(found[:-1]):
-        between = BETWEEN_BOXES.sub(" ", text[box[1] : parts[0][0]]).strip()
-        if not between or not JOINT.fullmatch(" ".join(between.split())):
-            break
-        parts.insert(0, box)
-    return ", ".join(content for _, _, content in parts)
+    first = len(found) - 1
+    while first and joined(text[found[first - 1][1] : found[first][0]]):
+        first -= 1
+    return ", ".join(content for _, _, content in found[first:])
+
+
+def joined(between: str) -> bool:
+    """Whether the text between two boxes makes them one answer."""
+    words = " ".join(BETWEEN_BOXES.sub(" ", between).split()) if len(between) < 100 else ""
+    return bool(words) and JOINT.fullmatch(words) is not None
+
+
+def boxes(text: str) -> list[tuple[int, int, str]]:
+    """Every outermost `\\boxed{...}` that is closed and not empty: start, end, content."""
+    found: list[tuple[int, int, str]] = []
+    groups: list[tuple[int, int] | None] = []  # the open braces; of a box, where it and its content start
+    for mark in BOX_OR_BRACE.finditer(text):
+        if mark["box"]:
+            groups.append((mark.start(), mark.end()))
+        elif mark.group() == "{":
+            groups.append(None)
+        elif mark.group() == "}" and groups and (box := groups.pop()):
+            content = text[box[1] : mark.start()].strip()
+            while content and found and found[-1][0] > box[0]:
+                found.pop()  # boxes inside this one
+            if content:
+                found.append((box[0], mark.end(), content))
+    return found
 
 
 def announced(text: str) -> str | None:
@@ -89,36 +101,35 @@ def announced(text: str) -> str | None:
     cues = list(CUE.finditer(text))
     if not cues:
         return None
-    rest = text[cues[-1].end() :].lstrip(" \t\n*")
+    rest = text[cues[-1].end() :][:TAIL].lstrip(" \t\n*")
     if formula := FORMULA.match(rest):
-        return content(formula)
+        return content_of(formula)
     statement = SENTENCE_END.split(rest, maxsplit=1)[0].strip(DECORATION)
-    if not PROSE.search(COMMAND.sub("", statement)):
+    if not is_prose(statement):
         return statement or None
     return last(SAYS.sub("", statement, count=1).strip(DECORATION))
 
 
 def stray(text: str) -> str | None:
     """The text itself when it is no prose, or its last formula or number: only where the config allows guessing."""
-    bare = text.strip()
-    return last(bare) if PROSE.search(COMMAND.sub("", bare)) else bare or None
+    text = text.strip()
+    return text if text and not is_prose(text) else last(text[-TAIL:])
 
 
 def last(text: str) -> str | None:
     """The last formula or number of a text; a text of few words without either is its own."""
     formulas, numbers = list(FORMULA.finditer(text)), list(NUMBER.finditer(text))
     if formulas and (not numbers or formulas[-1].end() > numbers[-1].start()):
-        return content(formulas[-1])
+        return content_of(formulas[-1])
     if numbers:
         return numbers[-1].group()
     return text if text and len(text.split()) <= 6 else None
 
 
-def content(formula: re.Match[str]) -> str:
+def is_prose(text: str) -> bool:
+    """Whether two words stand side by side, outside of LaTeX commands."""
+    return PROSE.search(COMMAND.sub("", text)) is not None
+
+
+def content_of(formula: re.Match[str]) -> str:
     return next(filter(None, formula.groups())).strip()
-
-
-def answer(text: str, allow_stray: bool = False) -> str | None:
-    """A trace's final answer as it wrote it: boxed, or announced, or (where allowed) the last formula or number."""
-    said = solution(text)
-    return boxed(said) or announced(said) or (stray(said) if allow_stray else None)

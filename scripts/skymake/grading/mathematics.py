@@ -1,8 +1,8 @@
-"""Grade a mathematical answer: extract it, decide plain notation at once, leave the rest to confined algebra workers."""
+"""Grade a mathematical answer: extract it, decide by notation where that is enough, or else by algebra in a worker."""
 
 import importlib.metadata
 
-from skymake.grading import extraction
+from skymake.grading import choice, extraction
 from skymake.grading.equality import NeedsAlgebra, compare
 from skymake.grading.workers import AlgebraWorker, Outcome, Template, WorkerDied
 from skymake.records import Problem, Verdict
@@ -35,13 +35,17 @@ class MathGrader:
         elif answer is None:
             outcome = Outcome("no_answer", "no boxed or announced answer")
         else:
-            outcome = self.compare(key, answer)
+            outcome = self.compare(key, answer, problem.question)
         name = GRADER + (f" {ALGEBRA} {self._template.tier}" if outcome.cpu_seconds else "")
         status = STATUSES.get(outcome.outcome, outcome.outcome)
         return Verdict("", problem.id, 0, status, answer, outcome.detail, outcome.cpu_seconds, name)
 
-    def compare(self, key: str, answer: str) -> Outcome:
-        """Whether an answer equals the key: by notation, or else by algebra."""
+    def compare(self, key: str, answer: str, question: str = "") -> Outcome:
+        """Whether an answer equals the key, or names the option that does; by notation, or else by algebra."""
+        outcomes = [self._compare(*pair) for pair in readings(key, answer, question)]
+        return next((outcome for outcome in outcomes if outcome.outcome == "equal"), outcomes[0])
+
+    def _compare(self, key: str, answer: str) -> Outcome:
         try:
             return Outcome(compare(key, answer).value)
         except NeedsAlgebra:
@@ -54,3 +58,22 @@ class MathGrader:
     def close(self) -> None:
         """Let the worker go."""
         self._worker.close()
+
+
+def readings(key: str, answer: str, question: str) -> list[tuple[str, str]]:
+    """Key and answer as they are, and with letters of options read: `\\textbf{(A)}\\ 5` is A and 5; where the question
+    lists options, a letter is its option.
+    """
+    letters = choice.lone_letter(key), choice.lone_letter(answer)
+    labels = choice.labelled(key), choice.labelled(answer)
+    found = [(key, answer)]
+    if all(labels):
+        found.append((labels[0][1], labels[1][1]))
+    elif labels[0]:
+        found.append((labels[0][letters[1] is None], answer))
+    elif labels[1]:
+        found.append((key, labels[1][letters[0] is None]))
+    elif (letters[0] is None) != (letters[1] is None):
+        options = choice.options_in(question)
+        found.append((options.get(letters[0], key), options.get(letters[1], answer)))
+    return [pair for place, pair in enumerate(found) if pair not in found[:place]]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from skymake.grading.numerals import Number, number
 
-MAX_DEPTH = 40  # deeper nesting than any answer has
+MAX_DEPTH = 40  # of brackets and structures; no answer has more
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ REWRITES = [
         (rf"\\(?:displaystyle|textstyle|limits|nolimits|large|Large|mathopen|mathclose){END}", ""),
         (rf"\\[dtc]frac{END}", r"\\frac"),
         (rf"\\[dt]binom{END}", r"\\binom"),
-        (rf"\\(frac|binom)\s*(\d)\s*(\d)", r"\\\1{\2}{\3}"),
+        (r"\\(frac|binom)\s*(\d)\s*(\d)", r"\\\1{\2}{\3}"),
         (rf"\\lbrace{END}", r"\\{"),
         (rf"\\rbrace{END}", r"\\}"),
         (rf"\\leq(?:slant)?{END}|(?<!\\)<=", r"\\le "),
@@ -80,8 +80,8 @@ REWRITES = [
         (r"(?<=\d)(?:\{,\}|,\s*\\!|\\[,;:! ])\s*(?=\d{3}(?!\d))", ""),
         (rf"(?<!\\)\\[!,;:> ]|\\(?:quad|qquad|thinspace|enspace){END}|~", " "),
         (rf"\\degree{END}|\^\s*\{{\s*\\circ\s*\}}", r"^\\circ "),
-        (rf"\\(?:text|mbox|textrm|mathrm)\s*\{{\s*,?\s*(?:and|or)\s*\}}", r", "),
-        (rf"\\(?:text|mbox|textrm|mathrm)\s*\{{\s*\}}", ""),
+        (r"\\(?:text|mbox|textrm|mathrm)\s*\{\s*,?\s*(?:and|or)\s*\}", r", "),
+        (r"\\(?:text|mbox|textrm|mathrm)\s*\{\s*\}", ""),
         (r"\s+", " "),
     ]
 ]  # fmt: skip
@@ -90,9 +90,15 @@ TEXT = re.compile(
 )
 POWER_OF_UNIT = r"(?:\s*\^\s*(?:\{\s*-?\d\s*\}|\d))?"
 UNIT = re.compile(
-    rf"(?:\\(?:text(?:bf|it|rm)?|mbox|mathrm)\s*\{{[^{{}}]*\}}{POWER_OF_UNIT}|\^\\circ\s*(?:\\(?:text|mathrm)\s*\{{[CFK]\}}|[CF]{END})?"
-    r"|(?<=[\d}\s])\s*(?:degrees?|radians?|(?:square|cubic|sq\.?) [a-z]+|units?|cm|mm|km|kg|(?:kilo|centi|milli)?(?:meters?|metres?|grams?)|feet|foot|ft"
-    rf"|inch(?:es)?|miles?|mph|hours?|minutes?|mins?|seconds?|days?|weeks?|months?|years?|dollars?|cents?|people|ways?|times){POWER_OF_UNIT})\s*$"
+    rf"(?:\\(?:text(?:bf|it|rm)?|mbox|mathrm)\s*\{{[^{{}}]*\}}{POWER_OF_UNIT}"
+    r"|\^\\circ\s*(?:\\(?:text|mathrm)\s*\{[CFK]\}|[CF](?![a-zA-Z]))?"
+    r"|(?<=[\d}\s])\s*(?:degrees?|radians?|(?:square|cubic|sq\.?) [a-z]+|units?"
+    r"|[cmk]m|kg|(?:kilo|centi|milli)?(?:met(?:er|re)s?|grams?)|feet|ft|inch(?:es)?|miles?|mph"
+    rf"|hours?|minutes?|seconds?|days?|years?|dollars?|cents?){POWER_OF_UNIT})\s*$"
+)
+COUNTED = re.compile(  # `8 meals`, `28 different pizzas`
+    r"(?P<count>[-+\d.,/ ]*\d)\s+(?!(?:hundred|thousand|million|billion|trillion|dozen|pi|sqrt|mod)s?\b)"
+    r"[a-zA-Z]{2,}(?:\s[a-zA-Z]{2,}){0,3}"
 )
 OPERATOR = re.compile(rf"\\(?:le|ge|ne|approx|equiv|in|to|mapsto|sim){END}|[=<>]")
 SEPARATOR = re.compile(r"[,;]|(?<![a-zA-Z\\])(?:and|or)(?![a-zA-Z])")
@@ -102,7 +108,6 @@ OPENING, CLOSING = {"(", "[", r"\{"}, {")", "]", r"\}"}
 BRACKET = re.compile(r"\\[{}]|\\[a-zA-Z]+|\\.|[()\[\]{}]")
 MATRIX = re.compile(r"\\begin\{([pbvBV]?matrix|array)\}(?:\{[^{}]*\})?((?:(?!\\begin).)*?)\\end\{\1\}", re.DOTALL)
 WORD = re.compile(r"[a-zA-Z]{2,}")
-VARIABLE = re.compile(r"\\?[a-zA-Z]+'?(?:_(?:\{[^{}]*\}|\w))?|[a-zA-Z]\s*\(\s*[a-zA-Z](?:\s*,\s*[a-zA-Z])*\s*\)")
 DIGIT_OF_NAME = re.compile(r"_\s*(?:\{[^{}]*\}|\w)")
 
 
@@ -203,7 +208,7 @@ def _relation(text: str, depth: int) -> Answer | None:
 
 
 def _equation(text: str, parts: list[str], operators: list[str], depth: int) -> Answer:
-    """A chain of equals says its last side, or the last before an approximation: `x = 2 + 3 = 5`, `1/3 \\approx 0.33`."""
+    """A chain of equals says its last side, or the last exact one: `x = 2 + 3 = 5`, `x = 1/3 \\approx 0.33`."""
     names = not re.search(r"\d", DIGIT_OF_NAME.sub("", parts[0]))
     said = operators.index(r"\approx") if r"\approx" in operators else len(operators)
     if said == 0 and not names:
@@ -225,7 +230,8 @@ def _plus_minus(text: str, depth: int) -> Group | None:
 
 
 def _without_unit(text: str, depth: int) -> Answer | None:
-    bare = UNIT.sub("", text).strip()
+    counted = COUNTED.fullmatch(text)
+    bare = counted["count"] if counted else UNIT.sub("", text).strip()
     return _read(bare, depth) if bare and bare != text else None
 
 

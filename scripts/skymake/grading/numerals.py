@@ -2,9 +2,10 @@
 
 import re
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
 
-MAX_DIGITS = 4000  # longer numbers are only ever compared as text: big integers are slow, and refused by int()
+MAX_DIGITS = 50_000  # of a text that is read as a number; arithmetic on longer ones takes seconds
 KEY_DECIMALS = 3  # a decimal key with at least so many decimals stands for every value that rounds or cuts to it
 
 DIGITS = r"(?:\d{1,3}(?:[, ]\d{3})+|\d+)"
@@ -26,10 +27,10 @@ SCIENTIFIC = re.compile(rf"{SIGN}(?P<factor>\d+(?:\.\d+)?)[eE](?P<power>[-+]?\d{
 PERCENT = re.compile(r"\s*(?:\\?%|(?:\\text\s*\{)?\s*(?:percent(?:age)?|pct)\s*\}?)\s*$")
 BASE = re.compile(r"_\s*(?:\{\s*(?:\\text\s*\{)?\s*(?P<base>\w+)\s*\}?\s*\}|(?P<base1>\d))$")
 
-SMALL = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-    "eighteen nineteen"
-).split()
+SMALL = [
+    *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"),
+    *("thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"),
+]
 TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 
 
@@ -47,8 +48,8 @@ class Number:
 
 
 def number(text: str) -> Number | None:
-    """The number that cleaned text is: `-7`, `1,000`, `0.25`, `3/4`, `5\\frac{1}{2}`, `2 \\times 10^{3}`, `12\\%`, `101_2`,
-    `0.1\\overline{6}`. None for anything else.
+    """The number that cleaned text is: `-7`, `1,000`, `0.25`, `3/4`, `5\\frac{1}{2}`, `2 \\times 10^{3}`, `12\\%`,
+    `101_2`, `0.1\\overline{6}`. None for anything else.
     """
     if len(text) > MAX_DIGITS:
         return None
@@ -76,16 +77,16 @@ def _value(text: str) -> tuple[Fraction | None, int | None]:
 
 
 def _digits(text: str | None) -> int:
-    return int(re.sub("[, ]", "", text or "0"))
+    return int(Decimal(re.sub("[, ]", "", text or "0")))  # Decimal, because int() refuses more than 4,300 digits
 
 
 def _plain(found: re.Match[str]) -> tuple[Fraction | None, int | None]:
     part, period = found["part"] or "", found["period"]
     if not (found["whole"] or part) or (period and found["part"] is None):
         return None, None
-    value = _digits(found["whole"]) + Fraction(int(part or "0"), 10 ** len(part))
+    value = _digits(found["whole"]) + Fraction(_digits(part), 10 ** len(part))
     if period:
-        return value + Fraction(int(period), 10 ** len(part) * (10 ** len(period) - 1)), None
+        return value + Fraction(_digits(period), 10 ** len(part) * (10 ** len(period) - 1)), None
     return value, len(part) if part.strip("0") else None
 
 

@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from multiprocessing import Pipe
@@ -32,6 +33,8 @@ WARMING = (  # comparisons of every kind, so that what SymPy imports only when i
     (r"\int_0^1 x \, dx", r"\sum_{n=1}^{3} n"),
 )
 JOBS_PER_WORKER = 2000  # the caches of computer algebra grow
+START_S = 120.0  # a busy machine takes long to import
+READY = b"r"
 GRACE_S = 30.0  # beyond every limit of a supervisor, which then must be dead
 
 
@@ -99,12 +102,14 @@ class Template:
             self._control.close()
             self._process.kill()
             self._process.wait()
+            self._stderr.close()
             self._process = None
 
     def _start(self) -> None:
         self.close()
         self.tier = "unsafe" if self._unsafe else isolation.probe()
         self._control, theirs = socket.socketpair()
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  (closed by `close`)
         arguments = [str(theirs.fileno()), self.tier, msgspec.json.encode(self.bounds).decode()]
         with theirs:
             self._process = subprocess.Popen(
@@ -112,7 +117,14 @@ class Template:
                 env=isolation.environment(),
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=self._stderr,
+                start_new_session=True,  # Ctrl-C is for the grader, which then ends it
             )
+        self._control.settimeout(START_S)
+        if self._control.recv(1) != READY:
+            self._stderr.seek(0)
+            raise RuntimeError(f"the algebra workers do not start: {self._stderr.read()[-2000:].decode()}")
 
 
 class AlgebraWorker:
@@ -266,7 +278,9 @@ def main() -> None:
     for key, answer in WARMING:
         algebra.equal(key, answer)
     isolation.enclose(tier)
-    serve(socket.socket(fileno=int(control)), msgspec.json.decode(bounds, type=Bounds))
+    connection = socket.socket(fileno=int(control))
+    connection.sendall(READY)
+    serve(connection, msgspec.json.decode(bounds, type=Bounds))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
-"""Render the report: one page that opens offline, made of the small files that other rules have written."""
+"""Rule render_report: one page that opens offline, made of the small files that other rules have written."""
 
+from collections import Counter, defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -7,8 +9,8 @@ import jinja2
 import msgspec
 import pandas as pd
 
-from skymake import UserError, records, rule
-from skymake.funnel import STAGES, Funnel
+from skymake import UserError, comparison, records, rule, statistics
+from skymake.funnel import STAGES, Example, Funnel
 from skymake.report import pictures
 from skymake.statistics import Score
 
@@ -16,40 +18,10 @@ PAGE = Path(pictures.__file__).parent
 
 
 class Step(msgspec.Struct):
-    """What the report needs of a line of LLaMA-Factory's trainer_log.jsonl; the last line has no loss."""
+    """What is needed here of a line of LLaMA-Factory's trainer_log.jsonl; the last line has no loss."""
 
     current_steps: int
     loss: float | None = None
-
-
-def read_loss(path: str) -> pd.DataFrame:
-    """The loss of a training by optimizer step."""
-    steps = [step for step in records.read(path, Step) if step.loss is not None]
-    return pd.DataFrame({"current_steps": [s.current_steps for s in steps], "loss": [s.loss for s in steps]})
-
-
-def colour_models(table: pd.DataFrame) -> dict[str, str]:
-    """Model -> its colour in every picture."""
-    return {m: pictures.SERIES[i % len(pictures.SERIES)] for i, m in enumerate(table["model"].unique())}
-
-
-def headline(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """The last row of the comparison (the mean, or the only benchmark), the largest difference first."""
-    row = table[(table["benchmark"] == table["benchmark"].iloc[-1]) & table["difference"].notna()]
-    return row.sort_values("difference", ascending=False).to_dict("records")
-
-
-def environment() -> jinja2.Environment:
-    """Templates beside the pictures; everything from data is escaped, and an unknown name is an error."""
-    made = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(PAGE),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    made.filters["words"] = lambda name: name.replace("_", " ")
-    return made
 
 
 def render_report(
@@ -62,30 +34,113 @@ def render_report(
     settings: dict[str, Any],
 ) -> None:
     """Write the report of a project. A training is named by the folder that its trainer_log.jsonl lies in."""
-    table = pd.read_csv(comparison)
-    if table.empty:
-        raise UserError(f"{comparison}: no score to report")
-    page = (
-        environment()
-        .get_template("page.html.jinja")
-        .render(
-            title=title,
-            css=(PAGE / "page.css").read_text(encoding="utf-8"),
-            table=table,
-            colours={model: pictures.VARIABLES[colour] for model, colour in colour_models(table).items()},
-            headline=headline(table),
-            scores=(read := [records.read_json(path, Score) for path in scores]),
-            funnels=[records.read_json(path, Funnel) for path in funnels],
-            comparison=pictures.comparison(table, colour_models(table)),
-            effort=pictures.effort([score for score in read if score.completion_tokens], colour_models(table)),
-            losses={Path(path).parent.name: read_loss(path) for path in trainer_logs},
-            pictures=pictures,
-            stages=STAGES,
-            settings=settings,
-        )
-    )
+    table = read_table(comparison)
+    about = {
+        "title": title,
+        "settings": settings,
+        "scores": [records.read_json(path, Score) for path in scores],
+        "funnels": [records.read_json(path, Funnel) for path in funnels],
+        "losses": {Path(path).parent.name: read_loss(path) for path in trainer_logs},
+    }
+    about |= arrange(table) | {"lead": choose_lead(table, [funnel.recipe for funnel in about["funnels"]])}
+    about["asked"] = ask(about["scores"])
     with records.replacing(html) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+        temporary.write_text(environment().get_template("page.html.jinja").render(about), encoding="utf-8")
+
+
+def read_table(path: str) -> pd.DataFrame:
+    """The comparison; a report without a score is none."""
+    table = comparison.read(path)
+    if table.empty:
+        raise UserError(f"{path}: no score to report")
+    return table
+
+
+def read_loss(path: str) -> pd.DataFrame:
+    """The loss of a training by optimizer step."""
+    steps = [(line.current_steps, line.loss) for line in records.read(path, Step) if line.loss is not None]
+    return pd.DataFrame(steps, columns=["step", "loss"])
+
+
+def choose_lead(table: pd.DataFrame, recipes: list[str]) -> Any:
+    """The row that the report is about: the model that gained most by training, on the mean of the benchmarks."""
+    last = table[(table["benchmark"] == table["benchmark"].iloc[-1]) & (table["kind"] == "measured")]
+    trained = last[last["model"].isin(recipes)]
+    rows = (last if trained.empty else trained).sort_values("difference", ascending=False, na_position="last")
+    return next(rows.itertuples(), None)
+
+
+def arrange(table: pd.DataFrame) -> dict[str, Any]:
+    """The comparison for a page: its benchmarks down, columns across, and the row (or None) where they cross."""
+    rows = {(row.benchmark, comparison.label(row)): row for row in table.itertuples()}
+    return {
+        "table": table,
+        "benchmarks": list(dict.fromkeys(benchmark for benchmark, _ in rows)),
+        "columns": list(dict.fromkeys(column for _, column in rows)),
+        "cells": defaultdict(lambda: None, rows),
+        "models": colours(table["model"]),
+    }
+
+
+def ask(scores: list[Score]) -> dict[str, list[str]]:
+    """How models were asked and graded -> the benchmarks that it holds for."""
+    ways: dict[str, list[str]] = {}
+    for score in scores:
+        settings = ", ".join(" ".join(line) for line in flatten(score.sampling))
+        where = ways.setdefault(f"{settings}; {', '.join(score.graders)}", [])
+        where += [score.benchmark] if score.benchmark not in where else []
+    return ways
+
+
+def colours(names: Iterable[str]) -> dict[str, str]:
+    """Name -> its colour in every picture of a kind."""
+    return {name: pictures.SERIES[n % len(pictures.SERIES)] for n, name in enumerate(dict.fromkeys(names))}
+
+
+def rejected(funnel: Funnel) -> dict[str, int]:
+    """Status -> rejected traces of a recipe, raw and reformatted, the most frequent first."""
+    total: Counter[str] = Counter()
+    for part in funnel.sets:
+        total.update(part.lost.get("filtered", {}))
+        total.update(part.lost.get("verified", {}))
+    return dict(total.most_common())
+
+
+def examples(funnel: Funnel) -> dict[str, list[tuple[str, Example]]]:
+    """Status -> (set, example) of rejected traces of a recipe."""
+    found: dict[str, list[tuple[str, Example]]] = defaultdict(list)
+    for part in funnel.sets:
+        for example in part.examples:
+            found[example.status if example.stage == "filtered" else f"{example.status} after reformatting"].append(
+                (part.set, example)
+            )
+    return found
+
+
+def flatten(value: Any, prefix: str = "") -> list[tuple[str, str]]:
+    """Nested settings as (dotted key, value) lines."""
+    if isinstance(value, dict) and value:
+        return [line for key, inner in value.items() for line in flatten(inner, f"{prefix}.{key}" if prefix else key)]
+    if isinstance(value, list):
+        value = ", ".join(str(item) for item in value)
+    return [(prefix, "none" if value in (None, "", {}) else str(value))]
+
+
+def environment() -> jinja2.Environment:
+    """The templates of the page. Everything that comes from data is escaped, and an unknown name is an error."""
+    made = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(PAGE),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= {"colours": colours, "examples": examples, "flatten": flatten, "rejected": rejected}
+    made.filters |= {"phrase": comparison.phrase, "words": lambda name: str(name).replace("_", " ")}
+    made.tests["missing"] = pd.isna
+    made.globals |= {"pictures": pictures, "STAGES": STAGES, "shares": statistics.shares}
+    made.globals["css"] = (PAGE / "page.css").read_text(encoding="utf-8")
+    return made
 
 
 if __name__ == "__main__":

@@ -13,16 +13,19 @@ from functools import wraps
 import matplotlib
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
+from skymake import comparison
 from skymake.funnel import STAGES, Funnel, SetFunnel
 from skymake.statistics import Score
 
 WIDTH = 5.0  # inches: 360 units of the picture
-ROW = 0.27  # inches a row of a bar chart
-INK, QUIET, RULE, TINT = "#00ff01", "#00ff02", "#00ff03", "#00ff04"
-SERIES = [f"#00ff1{number}" for number in range(6)]
-VARIABLES = {INK: "ink", QUIET: "quiet", RULE: "rule", TINT: "tint"}
+ROW = 0.27  # inches a row of a chart
+INK, QUIET, RULE, TINT, GOOD, BAD = "#00ff01", "#00ff02", "#00ff03", "#00ff04", "#00ff05", "#00ff06"
+SERIES = [f"#00ff1{number}" for number in range(8)]
+VARIABLES = {INK: "ink", QUIET: "quiet", RULE: "rule", TINT: "tint", GOOD: "good", BAD: "bad"}
 VARIABLES |= {colour: f"series-{number}" for number, colour in enumerate(SERIES)}
 STYLE = {
     "svg.fonttype": "none",
@@ -64,6 +67,7 @@ def picture(draw: Callable[..., tuple[Figure, str]]) -> Callable[..., Picture]:
     def drawn(*args, **kwargs) -> Picture:
         with matplotlib.rc_context(STYLE):
             figure, alt = draw(*args, **kwargs)
+            matplotlib.rcParams["svg.hashsalt"] = alt  # ids that differ from picture to picture, not from run to run
             return Picture(to_svg(figure), alt)
 
     return drawn
@@ -77,17 +81,22 @@ def to_svg(figure: Figure) -> str:
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", svg, flags=re.DOTALL)
     svg = re.sub(r' (width|height)="[\d.]+pt"', "", svg, count=2)
-    svg = re.sub(r'<g id="[^"]*">', "<g>", svg)  # named for editing by hand; would clash between the pictures of a page
+    svg = re.sub(r'<g id="[^"]*">', "<g>", svg)  # ids for editing by hand would clash between the pictures of a page
     for colour, variable in VARIABLES.items():
         svg = svg.replace(colour, f"var(--{variable})")
     return re.sub(r"\n\s*", "\n", svg)
 
 
+def canvas(height: float) -> tuple[Figure, Axes]:
+    """A figure of the report's width and this many inches height."""
+    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    return figure, figure.add_subplot()
+
+
 def bars(labels: Sequence[str], values: Sequence[float], notes: Sequence[str], colours: Sequence[str]) -> Figure:
     """Horizontal bars from the top down, the label left of each and a note at its end."""
-    figure = Figure(figsize=(WIDTH, ROW * len(labels) + 0.1), layout="constrained")
-    axes = figure.add_subplot()
-    axes.barh(range(len(labels)), values, color=colours, height=0.62)
+    figure, axes = canvas(ROW * len(labels) + 0.1)
+    axes.barh(range(len(labels)), values, color=colours, height=0.64)
     for row, (value, note) in enumerate(zip(values, notes, strict=True)):
         axes.annotate(note, (value, row), xytext=(5, 0), textcoords="offset points", va="center")
     axes.set(xticks=[], yticks=range(len(labels)), yticklabels=labels, xlim=(0, 1.45 * (max(values) or 1)))
@@ -97,105 +106,142 @@ def bars(labels: Sequence[str], values: Sequence[float], notes: Sequence[str], c
 
 
 @picture
-def comparison(table: pd.DataFrame, colours: Mapping[str, str]) -> tuple[Figure, str]:
-    """A dot with its 95 % interval a benchmark and model; published numbers are hollow."""
+def scores(table: pd.DataFrame, colours: Mapping[str, str]) -> tuple[Figure, str]:
+    """A dot with its 95 % interval for every benchmark and model; published numbers are hollow."""
     order = list(table["benchmark"].unique())
-    figure = Figure(figsize=(WIDTH, ROW * (len(table) + len(order)) + 0.4), layout="constrained")
-    axes = figure.add_subplot()
-    labels, row = {}, 0
+    figure, axes = canvas(ROW * (len(table) + 1.3 * len(order)) + 0.45)
+    labels, row = {}, 0.0
     for benchmark in order:
         axes.annotate(benchmark, (0, row), xycoords=("axes fraction", "data"), va="center", weight="bold")
-        row += 1
         for entry in table[table["benchmark"] == benchmark].itertuples():
-            colour = colours[entry.model]
-            face = colour if entry.kind == "measured" else "none"
-            axes.plot([entry.low, entry.high], [row, row], color=colour, linewidth=2, solid_capstyle="round")
-            axes.plot(entry.score, row, "o", color=colour, markerfacecolor=face, markersize=6)
-            axes.annotate(f"{entry.score:.1f}", (1.02, row), xycoords=("axes fraction", "data"), va="center")
-            labels[row] = entry.model if entry.kind == "measured" else f"{entry.model}, published"
             row += 1
-    axes.set(xlim=(-1, 101), ylim=(row - 0.4, -0.6), yticks=list(labels), yticklabels=labels.values())
-    axes.set_xlabel("per cent correct, with 95 % interval")
+            face = colours[entry.model] if entry.kind == "measured" else "none"
+            line = {"color": colours[entry.model], "solid_capstyle": "round"}
+            axes.plot([entry.low, entry.high], [row, row], linewidth=2, **line)
+            axes.plot(entry.score, row, "o", markersize=6, markerfacecolor=face, **line)
+            axes.annotate(f"{entry.score:.1f}", (1.02, row), xycoords=("axes fraction", "data"), va="center")
+            labels[row] = comparison.label(entry)
+        row += 1.3
+    axes.set(xlim=(-1, 101), ylim=(row - 0.7, -0.6), yticks=list(labels), yticklabels=labels.values())
+    axes.set_xlabel("per cent correct")
     axes.grid(axis="x")
     words = [f"{e.benchmark}, {e.model}: {e.score:.1f} ({e.low:.1f} to {e.high:.1f})" for e in table.itertuples()]
     return figure, "Per cent correct with 95 % intervals. " + "; ".join(words) + "."
 
 
 @picture
-def funnel(part: SetFunnel) -> tuple[Figure, str]:
-    """What is left of a set after every stage."""
-    counts = [part.stages[stage] for stage in STAGES]
-    first = counts[0] or 1
-    notes = [f"{count:,}" + (f"  {count / first:.0%}" if i else "") for i, count in enumerate(counts)]
-    figure = bars(STAGES, counts, notes, [SERIES[0]] * len(STAGES))
-    return figure, f"{part.set}: " + ", ".join(f"{count} {s}" for s, count in part.stages.items()) + "."
+def flow(funnel: Funnel, colours: Mapping[str, str]) -> tuple[Figure, str]:
+    """The stages from the top down, each as wide as the records it has, a band a set."""
+    counts = np.array([[part.counts[stage] for part in funnel.sets] for stage in STAGES])
+    totals = counts.sum(axis=1)
+    edges = np.hstack([np.zeros((len(STAGES), 1)), counts.cumsum(axis=1)]) - totals[:, None] / 2
+    steps = np.linspace(0, 1, 21)
+    ease = 3 * steps**2 - 2 * steps**3
+    figure, axes = canvas(0.62 * len(STAGES))
+    for number, part in enumerate(funnel.sets):
+        for stage in range(len(STAGES)):
+            left, right = edges[stage, number : number + 2]
+            axes.fill_betweenx([stage - 0.12, stage + 0.12], left, right, color=colours[part.set], linewidth=0)
+            if stage + 1 < len(STAGES):
+                below = edges[stage + 1, number : number + 2]
+                sides = [start + (end - start) * ease for start, end in zip((left, right), below, strict=True)]
+                axes.fill_betweenx(
+                    stage + 0.12 + 0.76 * steps, *sides, color=colours[part.set], alpha=0.45, linewidth=0
+                )
+    for stage, total in enumerate(totals):
+        share = "" if stage == 0 else f"   {total / max(totals[0], 1):.0%}"
+        axes.annotate(f"{total:,}{share}", (1.02, stage), xycoords=("axes fraction", "data"), va="center")
+    axes.set(yticks=range(len(STAGES)), yticklabels=STAGES, xticks=[], ylim=(len(STAGES) - 0.8, -0.2))
+    axes.spines["bottom"].set_visible(False)
+    return figure, f"Recipe {funnel.recipe}: " + ", ".join(
+        f"{n} {s}" for s, n in zip(STAGES, totals, strict=True)
+    ) + "."
+
+
+@picture
+def stages(part: SetFunnel, colour: str) -> tuple[Figure, str]:
+    """What is left of a set at every stage, over what there was at the stage before."""
+    counts = [part.counts[stage] for stage in STAGES]
+    notes = [f"{count:,}" + (f"   {count / (counts[0] or 1):.0%}" if row else "") for row, count in enumerate(counts)]
+    before = [counts[0], *counts[:-1]]
+    figure = bars(STAGES, counts, ["" for _ in counts], [colour] * len(counts))
+    axes = figure.axes[0]
+    axes.barh(range(len(counts)), before, color=TINT, height=0.64, zorder=0)
+    for row, note in enumerate(notes):
+        end = max(before[row], counts[row])
+        axes.annotate(note, (end, row), xytext=(5, 0), textcoords="offset points", va="center")
+    return figure, f"{part.set}: " + ", ".join(f"{count} {stage}" for stage, count in part.counts.items()) + "."
 
 
 @picture
 def rejections(counts: Mapping[str, int]) -> tuple[Figure, str]:
-    """Verdicts other than `correct`, by status."""
+    """Rejected traces by status."""
     total = sum(counts.values())
-    names = [status.replace("_", " ") for status in counts]
-    notes = [f"{count:,}  {count / total:.0%}" for count in counts.values()]
-    figure = bars(names, list(counts.values()), notes, [SERIES[3]] * len(counts))
-    return figure, "Rejected traces: " + ", ".join(
-        f"{n} {count}" for n, count in zip(names, counts.values(), strict=True)
-    )
+    notes = [f"{count:,}   {count / total:.0%}" for count in counts.values()]
+    figure = bars([status.replace("_", " ") for status in counts], list(counts.values()), notes, [BAD] * len(counts))
+    return figure, "Rejected traces: " + ", ".join(f"{status} {count}" for status, count in counts.items()) + "."
 
 
 @picture
-def mixture(funnel: Funnel) -> tuple[Figure, str]:
+def mixture(funnel: Funnel, colours: Mapping[str, str]) -> tuple[Figure, str]:
     """Rows of the training set by the set they come from."""
-    rows = {part.set: part.stages["kept"] for part in funnel.sets}
+    rows = {part.set: part.counts["kept"] for part in funnel.sets}
     total = sum(rows.values()) or 1
-    notes = [f"{count:,}  {count / total:.0%}" for count in rows.values()]
-    figure = bars(list(rows), list(rows.values()), notes, [SERIES[1]] * len(rows))
-    return figure, f"{sum(rows.values())} rows: " + ", ".join(f"{name} {count}" for name, count in rows.items()) + "."
+    notes = [f"{count:,}   {count / total:.0%}" for count in rows.values()]
+    figure = bars(list(rows), list(rows.values()), notes, [colours[name] for name in rows])
+    return figure, f"{total} rows: " + ", ".join(f"{name} {count}" for name, count in rows.items()) + "."
+
+
+@picture
+def difficulty(part: SetFunnel, colour: str) -> tuple[Figure, str]:
+    """The problems of a set by difficulty, and how many of them are in the training set."""
+    asked, kept = zip(*part.difficulty.values(), strict=True)
+    figure, axes = canvas(1.9)
+    axes.bar(list(part.difficulty), asked, color=TINT)
+    axes.bar(list(part.difficulty), kept, color=colour)
+    axes.set(xlabel="difficulty, as the source rates it", ylabel="problems")
+    axes.grid(axis="y")
+    words = [f"{step}: {few} of {all}" for step, (all, few) in part.difficulty.items()]
+    return figure, f"Problems of {part.set} kept, by difficulty. " + "; ".join(words) + "."
 
 
 @picture
 def lengths(funnel: Funnel) -> tuple[Figure, str]:
-    """How long the raw traces are, kept ones and rejected ones."""
-    kept, lost = (np.sum([part.tokens[name] for part in funnel.sets], axis=0) for name in ("filtered", "rejected"))
+    """How long the raw traces are: filtered ones, and rejected ones on top."""
+    right, wrong = (np.sum([part.tokens[name] for part in funnel.sets], axis=0) for name in ("filtered", "rejected"))
     edges = np.asarray(funnel.token_edges)
-    figure = Figure(figsize=(WIDTH, 2.4), layout="constrained")
-    axes = figure.add_subplot()
-    axes.bar(edges[:-1], kept, np.diff(edges), align="edge", color=SERIES[0])
-    axes.bar(edges[:-1], lost, np.diff(edges), bottom=kept, align="edge", color=SERIES[3])
+    figure, axes = canvas(2.4)
+    bins = {"width": 0.92 * np.diff(edges), "align": "edge"}
+    axes.bar(edges[:-1], right, color=GOOD, **bins)
+    axes.bar(edges[:-1], wrong, bottom=right, color=BAD, **bins)
     axes.set(xlabel="completion tokens", ylabel="traces", xlim=(0, edges[-1]))
     axes.grid(axis="y")
-    return figure, f"Lengths of {kept.sum()} filtered and {lost.sum()} rejected traces, up to {edges[-1]:.0f} tokens."
+    return figure, f"Lengths of {right.sum()} filtered and {wrong.sum()} rejected traces, up to {edges[-1]:.0f} tokens."
 
 
 @picture
-def loss(runs: Mapping[str, pd.DataFrame]) -> tuple[Figure, str]:
-    """Training loss by optimizer step; the columns of a run are current_steps and loss."""
-    figure = Figure(figsize=(WIDTH, 2.8), layout="constrained")
-    axes = figure.add_subplot()
-    words = []
-    for number, (name, run) in enumerate(runs.items()):
-        axes.plot(run["current_steps"], run["loss"], color=SERIES[number % len(SERIES)], linewidth=1.8)
-        words.append(f"{name} from {run['loss'].iloc[0]:.2f} to {run['loss'].iloc[-1]:.2f}")
+def loss(runs: Mapping[str, pd.DataFrame], colours: Mapping[str, str]) -> tuple[Figure, str]:
+    """Training loss by optimizer step; a run has the columns `step` and `loss`."""
+    figure, axes = canvas(2.8)
+    for name, run in runs.items():
+        axes.plot(run["step"], run["loss"], color=colours[name], linewidth=1.8)
     axes.set(xlabel="optimizer step", ylabel="loss", ylim=(0, None), xlim=(0, None))
     axes.grid(axis="y")
+    words = [f"{name} from {run['loss'].iloc[0]:.2f} to {run['loss'].iloc[-1]:.2f}" for name, run in runs.items()]
     return figure, "Training loss: " + "; ".join(words) + "."
 
 
 @picture
 def effort(scores: Sequence[Score], colours: Mapping[str, str]) -> tuple[Figure, str]:
     """Accuracy against the mean length of the answers, a dot a model and benchmark."""
-    figure = Figure(figsize=(WIDTH, 2.8), layout="constrained")
-    axes = figure.add_subplot()
+    figure, axes = canvas(2.8)
     for score in scores:
-        tokens, colour = score.completion_tokens["mean"], colours[score.model]
-        low, high = 100 * score.accuracy.low, 100 * score.accuracy.high
-        axes.plot([tokens, tokens], [low, high], color=colour, linewidth=1.2)
-        axes.plot(tokens, 100 * score.accuracy.value, "o", color=colour)
-        axes.annotate(score.benchmark, (tokens, 100 * score.accuracy.value), xytext=(5, 3), textcoords="offset points")
+        x, y = score.completion_tokens["mean"], 100 * score.accuracy.value
+        interval = [100 * score.accuracy.low, 100 * score.accuracy.high]
+        axes.plot([x, x], interval, color=colours[score.model], linewidth=1.2, alpha=0.7)
+        axes.plot(x, y, "o", color=colours[score.model], markersize=6)
     axes.set(xlabel="mean completion tokens", ylabel="per cent correct", ylim=(-2, 102), xlim=(0, None))
+    axes.xaxis.set_major_locator(MaxNLocator(6))
     axes.grid(axis="y")
-    words = [
-        f"{s.model} on {s.benchmark}: {100 * s.accuracy.value:.0f} % at {s.completion_tokens['mean']:.0f}"
-        for s in scores
-    ]
-    return figure, "Accuracy against mean completion tokens. " + "; ".join(words) + "."
+    words = [f"{s.model}, {s.benchmark}: {100 * s.accuracy.value:.1f} %" for s in scores]
+    return figure, "Per cent correct against mean completion tokens. " + "; ".join(words) + "."

@@ -9,9 +9,11 @@ import jinja2
 import msgspec
 import pandas as pd
 
-from skymake import UserError, comparison, records, rule, statistics
+from skymake import UserError, records, rule, statistics
+from skymake import comparison as comparisons
 from skymake.funnel import STAGES, Example, Funnel
 from skymake.report import pictures
+from skymake.report.pictures import SERIES
 from skymake.statistics import Score
 
 PAGE = Path(pictures.__file__).parent
@@ -35,22 +37,37 @@ def render_report(
 ) -> None:
     """Write the report of a project. A training is named by the folder that its trainer_log.jsonl lies in."""
     table = read_table(comparison)
-    about = {
-        "title": title,
-        "settings": settings,
-        "scores": [records.read_json(path, Score) for path in scores],
-        "funnels": [records.read_json(path, Funnel) for path in funnels],
-        "losses": {Path(path).parent.name: read_loss(path) for path in trainer_logs},
-    }
-    about |= arrange(table) | {"lead": choose_lead(table, [funnel.recipe for funnel in about["funnels"]])}
-    about["asked"] = ask(about["scores"])
+    rows = {(row.benchmark, comparisons.label(row)): row for row in table.itertuples()}
+    benchmarks, columns = (list(dict.fromkeys(names)) for names in zip(*rows, strict=True))
+    read = [records.read_json(path, Score) for path in scores]
+    read.sort(key=lambda score: (benchmarks.index(score.benchmark), columns.index(score.model)))
+    counted = [records.read_json(path, Funnel) for path in funnels]
+    losses = {Path(path).parent.name: read_loss(path) for path in trainer_logs}
+    page = (
+        environment()
+        .get_template("page.html.jinja")
+        .render(
+            title=title,
+            settings=settings,
+            table=table,
+            benchmarks=benchmarks,
+            columns=columns,
+            cells=defaultdict(lambda: None, rows),
+            palette=colours([*table["model"], *losses]),
+            lead=choose_lead(table, [funnel.recipe for funnel in counted]),
+            scores=read,
+            asked=ask(read),
+            funnels=counted,
+            losses=losses,
+        )
+    )
     with records.replacing(html) as temporary:
-        temporary.write_text(environment().get_template("page.html.jinja").render(about), encoding="utf-8")
+        temporary.write_text(page, encoding="utf-8")
 
 
 def read_table(path: str) -> pd.DataFrame:
     """The comparison; a report without a score is none."""
-    table = comparison.read(path)
+    table = comparisons.read(path)
     if table.empty:
         raise UserError(f"{path}: no score to report")
     return table
@@ -70,18 +87,6 @@ def choose_lead(table: pd.DataFrame, recipes: list[str]) -> Any:
     return next(rows.itertuples(), None)
 
 
-def arrange(table: pd.DataFrame) -> dict[str, Any]:
-    """The comparison for a page: its benchmarks down, columns across, and the row (or None) where they cross."""
-    rows = {(row.benchmark, comparison.label(row)): row for row in table.itertuples()}
-    return {
-        "table": table,
-        "benchmarks": list(dict.fromkeys(benchmark for benchmark, _ in rows)),
-        "columns": list(dict.fromkeys(column for _, column in rows)),
-        "cells": defaultdict(lambda: None, rows),
-        "models": colours(table["model"]),
-    }
-
-
 def ask(scores: list[Score]) -> dict[str, list[str]]:
     """How models were asked and graded -> the benchmarks that it holds for."""
     ways: dict[str, list[str]] = {}
@@ -92,9 +97,9 @@ def ask(scores: list[Score]) -> dict[str, list[str]]:
     return ways
 
 
-def colours(names: Iterable[str]) -> dict[str, str]:
-    """Name -> its colour in every picture of a kind."""
-    return {name: pictures.SERIES[n % len(pictures.SERIES)] for n, name in enumerate(dict.fromkeys(names))}
+def colours(names: Iterable[str], first: int = 0) -> dict[str, str]:
+    """Name -> its colour, from the series' colours in turn, beginning with the one of number `first`."""
+    return {name: SERIES[(first + n) % len(SERIES)] for n, name in enumerate(dict.fromkeys(names))}
 
 
 def rejected(funnel: Funnel) -> dict[str, int]:
@@ -136,7 +141,7 @@ def environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     made.filters |= {"colours": colours, "examples": examples, "flatten": flatten, "rejected": rejected}
-    made.filters |= {"phrase": comparison.phrase, "words": lambda name: str(name).replace("_", " ")}
+    made.filters |= {"phrase": comparisons.phrase, "words": lambda name: str(name).replace("_", " ")}
     made.tests["missing"] = pd.isna
     made.globals |= {"pictures": pictures, "STAGES": STAGES, "shares": statistics.shares}
     made.globals["css"] = (PAGE / "page.css").read_text(encoding="utf-8")

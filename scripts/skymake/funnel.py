@@ -10,7 +10,7 @@ import numpy as np
 from skymake.records import ChoiceCheck, MathCheck, Problem, Record, Trace, Verdict
 
 STAGES = ("problems", "traces", "filtered", "reformatted", "verified", "kept")
-EXAMPLES = 2  # per set, stage and status
+EXAMPLES = 1  # per set, stage and status
 CLIP = 900  # characters of a text in an example
 
 

@@ -6,7 +6,7 @@ mode and the printer; its text stays text. Pictures have the width of a phone, a
 
 import io
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
 
@@ -22,17 +22,17 @@ from skymake.funnel import STAGES, Funnel, SetFunnel
 from skymake.statistics import Score
 
 WIDTH = 5.0  # inches: 360 units of the picture
-ROW = 0.27  # inches a row of a chart
-INK, QUIET, RULE, TINT, GOOD, BAD = "#00ff01", "#00ff02", "#00ff03", "#00ff04", "#00ff05", "#00ff06"
+ROW = 0.29  # inches a row of a chart
+INK, QUIET, RULE, TINT, PAPER, GOOD, BAD = (f"#00ff0{number}" for number in range(1, 8))
 SERIES = [f"#00ff1{number}" for number in range(8)]
-VARIABLES = {INK: "ink", QUIET: "quiet", RULE: "rule", TINT: "tint", GOOD: "good", BAD: "bad"}
+VARIABLES = {INK: "ink", QUIET: "quiet", RULE: "rule", TINT: "tint", PAPER: "paper", GOOD: "good", BAD: "bad"}
 VARIABLES |= {colour: f"series-{number}" for number, colour in enumerate(SERIES)}
 STYLE = {
     "svg.fonttype": "none",
     "svg.hashsalt": "skymake",
     "font.family": ["sans-serif"],
     "font.sans-serif": ["DejaVu Sans"],
-    "font.size": 10.5,
+    "font.size": 11.5,
     "text.color": INK,
     "axes.labelcolor": QUIET,
     "axes.edgecolor": RULE,
@@ -93,13 +93,27 @@ def canvas(height: float) -> tuple[Figure, Axes]:
     return figure, figure.add_subplot()
 
 
-def bars(labels: Sequence[str], values: Sequence[float], notes: Sequence[str], colours: Sequence[str]) -> Figure:
-    """Horizontal bars from the top down, the label left of each and a note at its end."""
+def shares(counts: Iterable[int], whole: int) -> list[str]:
+    """Counts as notes of a chart, each with its share of the whole; the whole itself has none."""
+    return [f"{n:,}" if n == whole else f"{n:,} ({n / max(whole, 1):.0%})" for n in counts]
+
+
+def bars(
+    labels: Sequence[str],
+    values: Sequence[int],
+    notes: Sequence[str],
+    colours: Sequence[str],
+    ghosts: Sequence[int] = (),
+) -> Figure:
+    """Horizontal bars from the top down, over pale `ghosts` of what there was before, with a note at their ends."""
+    ghosts = ghosts or values
     figure, axes = canvas(ROW * len(labels) + 0.1)
+    axes.barh(range(len(labels)), ghosts, color=TINT, height=0.64)
     axes.barh(range(len(labels)), values, color=colours, height=0.64)
-    for row, (value, note) in enumerate(zip(values, notes, strict=True)):
-        axes.annotate(note, (value, row), xytext=(5, 0), textcoords="offset points", va="center")
-    axes.set(xticks=[], yticks=range(len(labels)), yticklabels=labels, xlim=(0, 1.45 * (max(values) or 1)))
+    for row, note in enumerate(notes):
+        end = max(values[row], ghosts[row])
+        axes.annotate(note, (end, row), xytext=(5, 0), textcoords="offset points", va="center")
+    axes.set(xticks=[], yticks=range(len(labels)), yticklabels=labels, xlim=(0, 1.45 * (max(ghosts) or 1)))
     axes.spines["bottom"].set_visible(False)
     axes.invert_yaxis()
     return figure
@@ -107,26 +121,19 @@ def bars(labels: Sequence[str], values: Sequence[float], notes: Sequence[str], c
 
 @picture
 def scores(table: pd.DataFrame, colours: Mapping[str, str]) -> tuple[Figure, str]:
-    """A dot with its 95 % interval for every benchmark and model; published numbers are hollow."""
-    order = list(table["benchmark"].unique())
-    figure, axes = canvas(ROW * (len(table) + 1.3 * len(order)) + 0.45)
-    labels, row = {}, 0.0
-    for benchmark in order:
-        axes.annotate(benchmark, (0, row), xycoords=("axes fraction", "data"), va="center", weight="bold")
-        for entry in table[table["benchmark"] == benchmark].itertuples():
-            row += 1
-            face = colours[entry.model] if entry.kind == "measured" else "none"
-            line = {"color": colours[entry.model], "solid_capstyle": "round"}
-            axes.plot([entry.low, entry.high], [row, row], linewidth=2, **line)
-            axes.plot(entry.score, row, "o", markersize=6, markerfacecolor=face, **line)
-            axes.annotate(f"{entry.score:.1f}", (1.02, row), xycoords=("axes fraction", "data"), va="center")
-            labels[row] = comparison.label(entry)
-        row += 1.3
-    axes.set(xlim=(-1, 101), ylim=(row - 0.7, -0.6), yticks=list(labels), yticklabels=labels.values())
-    axes.set_xlabel("per cent correct")
+    """All models on one benchmark, from the top down: a dot with its 95 % interval, hollow where it is published."""
+    figure, axes = canvas(ROW * len(table) + 0.4)
+    for row, entry in enumerate(table.itertuples()):
+        colour = colours[entry.model]
+        face = colour if entry.kind == "measured" else PAPER
+        axes.plot([entry.low, entry.high], [row, row], color=colour, linewidth=2.2, solid_capstyle="round")
+        axes.plot(entry.score, row, "o", ms=6.5, mfc=face, mec=colour, mew=1.6, clip_on=False)
+        axes.annotate(f"{entry.score:.1f}", (1.04, row), xycoords=("axes fraction", "data"), va="center")
+    axes.set(xlim=(-2, 102), ylim=(len(table) - 0.4, -0.6), yticks=range(len(table)), yticklabels=table["model"])
+    axes.set(xticks=range(0, 101, 25))
     axes.grid(axis="x")
-    words = [f"{e.benchmark}, {e.model}: {e.score:.1f} ({e.low:.1f} to {e.high:.1f})" for e in table.itertuples()]
-    return figure, "Per cent correct with 95 % intervals. " + "; ".join(words) + "."
+    words = [f"{comparison.label(e)} {e.score:.1f} ({e.low:.1f} to {e.high:.1f})" for e in table.itertuples()]
+    return figure, f"Per cent correct on {table['benchmark'].iloc[0]}, with 95 % intervals: " + ", ".join(words) + "."
 
 
 @picture
@@ -148,9 +155,8 @@ def flow(funnel: Funnel, colours: Mapping[str, str]) -> tuple[Figure, str]:
                 axes.fill_betweenx(
                     stage + 0.12 + 0.76 * steps, *sides, color=colours[part.set], alpha=0.45, linewidth=0
                 )
-    for stage, total in enumerate(totals):
-        share = "" if stage == 0 else f"   {total / max(totals[0], 1):.0%}"
-        axes.annotate(f"{total:,}{share}", (1.02, stage), xycoords=("axes fraction", "data"), va="center")
+    for stage, note in enumerate(shares(totals.tolist(), totals[0])):
+        axes.annotate(note, (1.02, stage), xycoords=("axes fraction", "data"), va="center")
     axes.set(yticks=range(len(STAGES)), yticklabels=STAGES, xticks=[], ylim=(len(STAGES) - 0.8, -0.2))
     axes.spines["bottom"].set_visible(False)
     return figure, f"Recipe {funnel.recipe}: " + ", ".join(
@@ -162,23 +168,15 @@ def flow(funnel: Funnel, colours: Mapping[str, str]) -> tuple[Figure, str]:
 def stages(part: SetFunnel, colour: str) -> tuple[Figure, str]:
     """What is left of a set at every stage, over what there was at the stage before."""
     counts = [part.counts[stage] for stage in STAGES]
-    notes = [f"{count:,}" + (f"   {count / (counts[0] or 1):.0%}" if row else "") for row, count in enumerate(counts)]
-    before = [counts[0], *counts[:-1]]
-    figure = bars(STAGES, counts, ["" for _ in counts], [colour] * len(counts))
-    axes = figure.axes[0]
-    axes.barh(range(len(counts)), before, color=TINT, height=0.64, zorder=0)
-    for row, note in enumerate(notes):
-        end = max(before[row], counts[row])
-        axes.annotate(note, (end, row), xytext=(5, 0), textcoords="offset points", va="center")
+    figure = bars(STAGES, counts, shares(counts, counts[0]), [colour] * len(counts), ghosts=[counts[0], *counts[:-1]])
     return figure, f"{part.set}: " + ", ".join(f"{count} {stage}" for stage, count in part.counts.items()) + "."
 
 
 @picture
 def rejections(counts: Mapping[str, int]) -> tuple[Figure, str]:
     """Rejected traces by status."""
-    total = sum(counts.values())
-    notes = [f"{count:,}   {count / total:.0%}" for count in counts.values()]
-    figure = bars([status.replace("_", " ") for status in counts], list(counts.values()), notes, [BAD] * len(counts))
+    labels, values = [status.replace("_", " ") for status in counts], list(counts.values())
+    figure = bars(labels, values, shares(values, sum(values)), [BAD] * len(counts))
     return figure, "Rejected traces: " + ", ".join(f"{status} {count}" for status, count in counts.items()) + "."
 
 
@@ -186,9 +184,8 @@ def rejections(counts: Mapping[str, int]) -> tuple[Figure, str]:
 def mixture(funnel: Funnel, colours: Mapping[str, str]) -> tuple[Figure, str]:
     """Rows of the training set by the set they come from."""
     rows = {part.set: part.counts["kept"] for part in funnel.sets}
-    total = sum(rows.values()) or 1
-    notes = [f"{count:,}   {count / total:.0%}" for count in rows.values()]
-    figure = bars(list(rows), list(rows.values()), notes, [colours[name] for name in rows])
+    total = sum(rows.values())
+    figure = bars(list(rows), list(rows.values()), shares(rows.values(), total), [colours[name] for name in rows])
     return figure, f"{total} rows: " + ", ".join(f"{name} {count}" for name, count in rows.items()) + "."
 
 
@@ -240,8 +237,10 @@ def effort(scores: Sequence[Score], colours: Mapping[str, str]) -> tuple[Figure,
         interval = [100 * score.accuracy.low, 100 * score.accuracy.high]
         axes.plot([x, x], interval, color=colours[score.model], linewidth=1.2, alpha=0.7)
         axes.plot(x, y, "o", color=colours[score.model], markersize=6)
-    axes.set(xlabel="mean completion tokens", ylabel="per cent correct", ylim=(-2, 102), xlim=(0, None))
-    axes.xaxis.set_major_locator(MaxNLocator(6))
+    axes.set(xlabel="mean completion tokens", ylabel="per cent correct", ylim=(-2, 102))
+    axes.margins(x=0.1)
+    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.grid(axis="y")
     words = [f"{s.model}, {s.benchmark}: {100 * s.accuracy.value:.1f} %" for s in scores]
     return figure, "Per cent correct against mean completion tokens. " + "; ".join(words) + "."

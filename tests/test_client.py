@@ -34,11 +34,12 @@ def endpoint(**changes) -> Endpoint:
     return Endpoint(**dict.fromkeys(Endpoint.__struct_fields__) | limits | changes)
 
 
-def ask(server: FaultyServer, count: int = 1, **changes):
+def ask(there: FaultyServer | Address, count: int = 1, **changes):
     """Ask all at once; the entries in order."""
+    server = address(there) if isinstance(there, FaultyServer) else there
 
     async def run():
-        async with Client(endpoint(**changes), None if "url" in changes else address(server)) as asking:
+        async with Client(endpoint(**changes), None if "url" in changes else server) as asking:
             return await asyncio.gather(*(asking.ask(request) for request in some_requests(count)))
 
     return asyncio.run(run())
@@ -246,4 +247,4 @@ def test_a_dead_server_is_noticed_with_the_end_of_its_log(tmp_path):
         with pytest.raises(UserError, match="CUDA out of memory"):
             ready(dead)
         with pytest.raises(UserError, match="CUDA out of memory"):
-            asyncio.run(Client(endpoint(), dead).ask(some_requests()[0]))
+            ask(dead)

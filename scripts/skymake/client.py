@@ -7,15 +7,15 @@ dead server) is a UserError, because it would meet every other request too.
 import asyncio
 import datetime
 import email.utils
-import logging
 import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Self
 from urllib.parse import urlsplit
 
+import aiohttp
 import msgspec
-import openai
 import psutil
 import tenacity
 
@@ -24,10 +24,8 @@ from skymake.pace import Pace, Turns
 from skymake.records import Record
 from skymake.store import Completion, FailedRequest, Request
 
-for library in ("httpx", "httpx2"):  # whichever the client uses: one line a request would drown everything else
-    logging.getLogger(library).setLevel(logging.WARNING)
-
 _BACK_OFF = tenacity.wait_random_exponential(multiplier=1, max=60)  # seconds
+_HOPELESS = {301, 302, 307, 308, 401, 402, 403, 404, 405}  # wrong address, key, credit or model: for every request
 
 
 class Endpoint(Record):
@@ -97,6 +95,16 @@ class _Answer(msgspec.Struct):
     usage: _Usage
 
 
+class _ErrorDetail(msgspec.Struct):
+    code: str | int | None = None
+
+
+class _Error(msgspec.Struct):
+    """The part of an error's body that tells one from another."""
+
+    error: _ErrorDetail
+
+
 class _Trouble(Exception):
     """An attempt failed: the kind of failure, what was said, and whether another attempt may go better."""
 
@@ -111,38 +119,44 @@ class Client:
     def __init__(self, endpoint: Endpoint, server: Address | None = None) -> None:
         self.endpoint, self.server = endpoint, server
         self.url, self.model, self._keys = _access(endpoint, server)
-        at_home = urlsplit(self.url).hostname in ("127.0.0.1", "localhost", "::1")
-        self._http = openai.DefaultAsyncHttpxClient(trust_env=not at_home)  # no proxy between us and our own machine
-        self._turns = Turns(
-            openai.AsyncOpenAI(base_url=self.url, api_key=key, max_retries=0, http_client=self._http)
-            for key in self._keys
-        )
+        self._turns = Turns(self._keys)
         self._requests, self._tokens = Pace(endpoint.requests_per_minute), Pace(endpoint.tokens_per_minute)
         self._answers = self._answer_tokens = 0
 
-    async def __aenter__(self) -> "Client":
+    async def __aenter__(self) -> Self:
+        at_home = urlsplit(self.url).hostname in ("127.0.0.1", "localhost", "::1")
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0),  # the bound is `concurrency`
+            timeout=aiohttp.ClientTimeout(total=self.endpoint.timeout_s),
+            trust_env=not at_home,  # no proxy between us and our own machine
+        )
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._http.aclose()
+        await self._session.close()
 
     async def ready(self) -> None:
         """Wait until a server of our own answers. Raises UserError when it dies, or takes longer than `health_s`."""
         deadline = time.monotonic() + self.endpoint.health_s
         while self.server:
             self.server.check()
-            try:
-                await (await self._turns.next()).models.list(timeout=10)
+            if await self._listens():
                 return
-            except openai.APIStatusError as error:
-                if error.status_code < 500:
-                    raise UserError(f"{self.url} refuses us: {self._describe(error)}") from None
-            except openai.APIConnectionError:
-                pass  # it is not listening yet
             if time.monotonic() > deadline:
                 limit = self.endpoint.health_s
                 raise UserError(f"{self.url} did not answer in {limit:g} s; the end of {self.server.tail()}")
             await asyncio.sleep(0.5)
+
+    async def _listens(self) -> bool:
+        """Whether the server lists its models. Raises UserError when it does not let us in."""
+        try:
+            headers, limit = _headers(self._keys[0]), aiohttp.ClientTimeout(total=10)
+            async with self._session.get(f"{self.url}/models", headers=headers, timeout=limit) as response:
+                if response.status in _HOPELESS:
+                    raise UserError(f"{self.url} refuses us: HTTP {response.status}")
+                return response.status == 200
+        except (aiohttp.ClientError, TimeoutError):
+            return False
 
     async def ask(self, request: Request) -> Completion | FailedRequest:
         """Ask until there is an answer, or no hope of one. Raises UserError for what every request would meet."""
@@ -181,44 +195,47 @@ class Client:
         answer = self._answer_tokens / self._answers if self._answers else request.parameters.get("max_tokens", 0)
         return prompt + answer
 
-    async def _post(self, key: openai.AsyncOpenAI, request: Request) -> _Answer:
+    async def _post(self, key: str, request: Request) -> _Answer:
         """Send a request. Whatever goes wrong becomes a _Trouble, or a UserError."""
-        limit = self.endpoint.timeout_s
+        body = {"model": self.model, "messages": request.messages, "seed": request.seed, **request.parameters}
         try:
-            async with asyncio.timeout(limit):
-                raw = await key.chat.completions.with_raw_response.create(
-                    model=self.model,
-                    messages=request.messages,
-                    seed=request.seed,
-                    extra_body=request.parameters,
-                    timeout=limit,
-                )
-            return msgspec.json.decode(raw.content, type=_Answer)
-        except (TimeoutError, openai.APITimeoutError):
-            raise _Trouble("timeout", f"no answer in {limit:g} s", passing=True) from None
-        except openai.APIStatusError as error:
-            raise self._meaning(error, key) from None
-        except openai.APIConnectionError as error:
-            if self.server:
-                self.server.check()
-            detail = self._redact(f"connection: {error.__cause__ or error}")
+            async with self._session.post(
+                f"{self.url}/chat/completions",
+                data=msgspec.json.encode(body),
+                headers=_headers(key),
+                allow_redirects=False,
+            ) as response:
+                content = await response.read()
+        except TimeoutError:
+            raise _Trouble("timeout", f"no answer in {self.endpoint.timeout_s:g} s", passing=True) from None
+        except aiohttp.ClientError as error:
+            self._check_server()
+            detail = self._redact(f"{type(error).__name__}: {error}")
             raise _Trouble("server_error", detail, passing=True) from None
+        if response.status != 200:
+            raise self._meaning(response.status, response.headers, content, key)
+        try:
+            return msgspec.json.decode(content, type=_Answer)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise _Trouble("invalid", f"not a chat completion: {error}", passing=True) from None
 
-    def _meaning(self, error: openai.APIStatusError, key: openai.AsyncOpenAI) -> _Trouble:
+    def _meaning(self, status: int, headers: Mapping[str, str], content: bytes, key: str) -> _Trouble:
         """What an HTTP error means for a request. Raises UserError for one that would meet every request."""
-        status, detail = error.status_code, self._describe(error)
-        if status in (401, 402, 403, 404) or error.code == "insufficient_quota":
+        detail = self._redact(f"HTTP {status}: {' '.join(content.decode(errors='replace').split())}")
+        code = _error_code(content)
+        if status in _HOPELESS or code == "insufficient_quota":
             raise UserError(f"{self.url} refuses {self.model}: {detail}. Check address, model id, key and credit.")
         if status in (408, 409, 425, 429) or status >= 500:
-            if self.server:
-                self.server.check()
-            wait = _retry_after(error.response.headers)
+            self._check_server()
+            wait = _retry_after(headers)
             self._turns.hold(key, wait)
             kind = {408: "timeout", 429: "rate_limited"}.get(status, "server_error")
             return _Trouble(kind, detail, passing=wait <= self.endpoint.timeout_s)
-        return _Trouble("filtered" if error.code == "content_filter" else "refused", detail, passing=False)
+        return _Trouble("filtered" if code == "content_filter" else "refused", detail, passing=False)
+
+    def _check_server(self) -> None:
+        if self.server:
+            self.server.check()
 
     def _completion(self, request: Request, answer: _Answer, seconds: float) -> Completion:
         """The answer as a completion. Raises _Trouble when it holds none, UserError when another model gave it."""
@@ -253,9 +270,6 @@ class Client:
             return served == self.model
         return served.split("/")[-1].startswith(self.model.split("/")[-1])
 
-    def _describe(self, error: openai.APIStatusError) -> str:
-        return self._redact(f"HTTP {error.status_code}: {' '.join(error.response.text.split())}")
-
     def _redact(self, text: str) -> str:
         for key in self._keys:
             text = text.replace(key, "[key]")
@@ -269,16 +283,28 @@ def _access(endpoint: Endpoint, server: Address | None) -> tuple[str, str, list[
     if not (endpoint.url and endpoint.id):
         raise UserError("the endpoint of a hosted model needs `url` and `id`")
     if endpoint.key_env is None:
-        return endpoint.url, endpoint.id, ["none"]
+        return endpoint.url.rstrip("/"), endpoint.id, ["none"]
     keys = [key for key in os.environ.get(endpoint.key_env, "").replace(",", " ").split()]
     if not keys:
         raise UserError(f"set the environment variable {endpoint.key_env} to the API key of {endpoint.url}")
-    return endpoint.url, endpoint.id, keys
+    return endpoint.url.rstrip("/"), endpoint.id, keys
+
+
+def _headers(key: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+
+
+def _error_code(content: bytes) -> str | int | None:
+    """The code in the body of an error, if it has the usual form."""
+    try:
+        return msgspec.json.decode(content, type=_Error).error.code
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
 
 
 def _retry_after(headers: Mapping[str, str]) -> float:
     """Seconds that the Retry-After header asks to wait, be it a number or a date; 0 without one."""
-    value = headers.get("retry-after", "0")
+    value = headers.get("Retry-After", "0")
     if value.replace(".", "", 1).isdigit():
         return float(value)
     try:

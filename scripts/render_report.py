@@ -112,14 +112,12 @@ def rejected(funnel: Funnel) -> dict[str, int]:
 
 
 def examples(funnel: Funnel) -> dict[str, list[tuple[str, Example]]]:
-    """Status -> (set, example) of rejected traces of a recipe."""
-    found: dict[str, list[tuple[str, Example]]] = defaultdict(list)
+    """Status -> (set, example) of rejected traces of a recipe, the most frequent status first."""
+    found: dict[str, list[tuple[str, Example]]] = {status: [] for status in rejected(funnel)}
     for part in funnel.sets:
         for example in part.examples:
-            found[example.status if example.stage == "filtered" else f"{example.status} after reformatting"].append(
-                (part.set, example)
-            )
-    return found
+            found[example.status].append((part.set, example))
+    return {status: some for status, some in found.items() if some}
 
 
 def flatten(value: Any, prefix: str = "") -> list[tuple[str, str]]:

@@ -80,7 +80,7 @@ def to_svg(figure: Figure) -> str:
     svg = text.getvalue()
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", svg, flags=re.DOTALL)
-    svg = re.sub(r' (width|height)="[\d.]+pt"', "", svg, count=2)
+    svg = re.sub(r' ((width|height)="[\d.]+pt"|xmlns(:xlink)?="[^"]*")', "", svg)
     svg = re.sub(r'<g id="[^"]*">', "<g>", svg)  # ids for editing by hand would clash between the pictures of a page
     for colour, variable in VARIABLES.items():
         svg = svg.replace(colour, f"var(--{variable})")

@@ -7,7 +7,7 @@ import msgspec
 
 from skymake import UserError, records, rule
 from skymake.answers import ask_all, requests_for, summary
-from skymake.client import Address, Endpoint
+from skymake.endpoint import Address, Endpoint
 from skymake.records import Failure, Trace
 from skymake.store import Completion, FailedRequest, Store
 

@@ -12,7 +12,8 @@ import tenacity
 from faulty_server import MODEL, FaultyServer, Reply, error, good, text_for
 
 from skymake import UserError, client
-from skymake.client import Address, Client, Endpoint
+from skymake.client import Client
+from skymake.endpoint import Address, Endpoint
 from skymake.store import Completion, FailedRequest, requests
 
 SAMPLING = {"temperature": 0.7, "top_p": 1.0, "max_tokens": 100, "samples": 1, "seed": 0}
@@ -85,7 +86,6 @@ LASTING = {
     "a refusal": (good({"model": MODEL}, text=None, message={"refusal": "I cannot"}), "refused"),
     "an empty answer": (good({"model": MODEL}, text=""), "empty"),
     "an answer of blanks": (good({"model": MODEL}, text=" \n"), "empty"),
-    "Retry-After beyond the limit": (error(429, retry_after="3600"), "rate_limited"),
 }
 
 
@@ -126,6 +126,19 @@ def test_what_would_meet_every_request_is_a_user_error(fault):
         ask(server)
     assert len(server.seen) == 1
     assert SECRET not in str(raised.value)
+
+
+def test_a_wait_beyond_the_limit_ends_the_run_unless_another_key_is_free(monkeypatch):
+    def tomorrow(body, attempt):
+        return error(429, "daily limit", retry_after="3600") if len(server.seen) == 1 else good(body)
+
+    with FaultyServer(tomorrow) as server, pytest.raises(UserError, match="come back in 3600 s"):
+        ask(server)
+    assert len(server.seen) == 1
+    monkeypatch.setenv("SOME_KEYS", f"{SECRET},{OTHER_SECRET}")
+    with FaultyServer(tomorrow) as server:
+        answers = ask(server, count=3, url=server.url, id=MODEL, key_env="SOME_KEYS")
+    assert all(isinstance(answer, Completion) for answer in answers)
 
 
 def test_an_answer_keeps_what_is_known_of_it():
@@ -206,6 +219,13 @@ def test_no_key_in_a_failure(monkeypatch):
     with FaultyServer(always(error(500, f"the key {SECRET} is fine, we are not"))) as server:
         (failure,) = ask(server, url=server.url, id=MODEL, key_env="SOME_KEY")
     assert "the key [key] is fine" in failure.detail
+
+
+def test_an_endpoint_without_keys_gets_none():
+    with FaultyServer(always(error(400, "none of your business"))) as server:
+        (failure,) = ask(server, url=server.url + "/", id=MODEL)
+    assert server.tokens == [""]
+    assert "none of your business" in failure.detail
 
 
 def test_a_missing_key_is_named(monkeypatch):

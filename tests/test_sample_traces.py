@@ -1,6 +1,7 @@
 """Sampling asks for exactly what is missing, whatever happened before."""
 
 import json
+import logging
 import multiprocessing
 import random
 import signal
@@ -12,10 +13,12 @@ from typing import Any
 
 import pytest
 import tenacity
-from faulty_server import FaultyServer, error, good
+from faulty_server import MODEL, FaultyServer, error, good, text_for
+from test_client import LASTING, PASSING
 
 from sample_traces import sample_traces
 from skymake import UserError, client, records
+from skymake.endpoint import Endpoint
 from skymake.records import Failure, MathCheck, Origin, Problem, Trace
 
 FORK = multiprocessing.get_context("fork")
@@ -38,7 +41,7 @@ class Workplace:
         (folder / "system.txt").write_text("Think.\n")
         self.sampling = {"temperature": 0.7, "top_p": 1.0, "max_tokens": 100, "samples": 4, "seed": 0}
         limits = {"concurrency": 8, "timeout_s": 5.0, "attempts": 2, "health_s": 10.0}
-        self.endpoint = dict.fromkeys(client.Endpoint.__struct_fields__) | limits
+        self.endpoint = dict.fromkeys(Endpoint.__struct_fields__) | limits
 
     def path(self, name: str) -> str:
         return str(self.folder / name)
@@ -166,6 +169,34 @@ def test_too_many_failures_end_the_rule_early_and_keep_what_was_answered(place):
         assert len(traces) == server.served, "no answer was asked for twice"
 
 
+def test_chaos_leaves_good_traces_and_typed_failures_and_nothing_else(place, monkeypatch, caplog):
+    """Every fault there is, at random: an error's text or a key is in no trace, no segment and no log."""
+    caplog.set_level(logging.DEBUG)
+    monkeypatch.setenv("SOME_KEYS", "sk-one,sk-two")
+    secrets = ("sk-one", "sk-two")
+    faults = [
+        *(("once", fault) for fault, _ in PASSING.values()),
+        *(("always", fault) for fault, _ in LASTING.values()),
+    ]
+
+    def behaviour(body, attempt):
+        often, fault = faults[body["seed"] % len(faults)]
+        return fault if often == "always" or attempt == 1 else good(body)
+
+    with FaultyServer(behaviour) as server:
+        hosted = place.endpoint | {"url": server.url, "id": MODEL, "key_env": "SOME_KEYS", "timeout_s": 0.5}
+        hosted |= {"concurrency": 50}
+        traces = place.sample(server, PROBLEMS, endpoint=hosted, engine=[], failure_share=1.0)
+    failures = list(records.read(place.path("failures.0.jsonl"), Failure))
+    answers = {text_for(body) for body in server.seen}
+    assert len(traces) + len(failures) == 400
+    assert {trace.text for trace in traces} <= answers
+    assert {failure.kind for failure in failures} == {"refused", "filtered", "empty"}
+    assert set(server.tokens) == {f"Bearer {secret}" for secret in secrets}
+    written = [path.read_text() for path in place.folder.rglob("*") if path.is_file()]
+    assert not any(secret in text for secret in secrets for text in [*written, caplog.text])
+
+
 def test_a_wrong_key_ends_the_rule_after_what_is_in_flight(place):
     with FaultyServer(lambda body, attempt: error(401, "no")) as server, pytest.raises(UserError, match="401"):
         place.sample(server, PROBLEMS)
@@ -280,6 +311,7 @@ def test_the_traces_are_bytes_that_depend_on_the_store_alone(place):
 
 SNAKEFILE = """
 import json
+import logging
 arguments = json.load(open("arguments.json"))
 paths = ("engine", "problems", "weights", "prompt", "system")
 rule sample_traces:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from skymake import UserError, prompts, records
-from skymake.client import Address, Client, Endpoint
+from skymake.client import Client
+from skymake.endpoint import Address, Endpoint
 from skymake.progress import Progress
 from skymake.records import Problem
 from skymake.store import Completion, Completions, Entry, FailedRequest, Request, Store, requests

@@ -5,69 +5,23 @@ dead server) is a UserError, because it would meet every other request too.
 """
 
 import asyncio
-import datetime
 import email.utils
-import os
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
-import psutil
 import tenacity
 
-from skymake import UserError, processes
+from skymake import UserError
+from skymake.endpoint import Address, Endpoint, access
 from skymake.pace import Pace, Turns
-from skymake.records import Record
 from skymake.store import Completion, FailedRequest, Request
 
 _BACK_OFF = tenacity.wait_random_exponential(multiplier=1, max=60)  # seconds
 _HOPELESS = {301, 302, 307, 308, 401, 402, 403, 404, 405}  # wrong address, key, credit or model: for every request
-
-
-class Endpoint(Record):
-    """How to ask. url and id: address and model id of a hosted API; None where a server of our own answers.
-
-    key_env: environment variable with the API key, or with several and commas between them, which are used in turn.
-    concurrency: requests under way at once. requests_per_minute, tokens_per_minute: None for no limit.
-    timeout_s: for one attempt. attempts: how often a request is tried. health_s: time a server of our own has to start.
-    """
-
-    url: str | None
-    id: str | None
-    key_env: str | None
-    concurrency: int
-    requests_per_minute: float | None
-    tokens_per_minute: float | None
-    timeout_s: float
-    attempts: int
-    health_s: float
-
-
-class Address(Record):
-    """Where a server of our own answers: base URL, token, the name it serves, its process, its log."""
-
-    url: str
-    token: str
-    served: str
-    pid: int
-    log: str
-
-    def check(self) -> None:
-        """Raises UserError with the end of the log when the process is gone."""
-        try:
-            gone = psutil.Process(self.pid).status() == psutil.STATUS_ZOMBIE
-        except psutil.NoSuchProcess:
-            gone = True
-        if gone:
-            raise UserError(f"the server of {self.served} (process {self.pid}) is gone; the end of {self.tail()}")
-
-    def tail(self) -> str:
-        """The log's name and end, for an error message."""
-        return f"{self.log}:\n{processes.tail(Path(self.log))}"
 
 
 class _Message(msgspec.Struct):
@@ -118,7 +72,7 @@ class Client:
 
     def __init__(self, endpoint: Endpoint, server: Address | None = None) -> None:
         self.endpoint, self.server = endpoint, server
-        self.url, self.model, self._keys = _access(endpoint, server)
+        self.url, self.model, self._keys = access(endpoint, server)
         self._turns = Turns(self._keys)
         self._requests, self._tokens = Pace(endpoint.requests_per_minute), Pace(endpoint.tokens_per_minute)
         self._answers = self._answer_tokens = 0
@@ -127,7 +81,7 @@ class Client:
         at_home = urlsplit(self.url).hostname in ("127.0.0.1", "localhost", "::1")
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0),  # the bound is `concurrency`
-            timeout=aiohttp.ClientTimeout(total=self.endpoint.timeout_s),
+            timeout=aiohttp.ClientTimeout(total=self.endpoint.timeout_s, sock_connect=30),
             trust_env=not at_home,  # no proxy between us and our own machine
         )
         return self
@@ -150,8 +104,10 @@ class Client:
     async def _listens(self) -> bool:
         """Whether the server lists its models. Raises UserError when it does not let us in."""
         try:
-            headers, limit = _headers(self._keys[0]), aiohttp.ClientTimeout(total=10)
-            async with self._session.get(f"{self.url}/models", headers=headers, timeout=limit) as response:
+            limit = aiohttp.ClientTimeout(total=10)
+            async with self._session.get(
+                f"{self.url}/models", headers=_bearer(self._keys[0]), timeout=limit
+            ) as response:
                 if response.status in _HOPELESS:
                     raise UserError(f"{self.url} refuses us: HTTP {response.status}")
                 return response.status == 200
@@ -173,6 +129,9 @@ class Client:
 
     async def _attempt(self, request: Request) -> Completion:
         """One attempt, at the pace that the endpoint allows."""
+        wait = min(map(self._turns.wait, self._keys))
+        if wait > self.endpoint.timeout_s:
+            raise UserError(f"{self.url} asks us to come back in {wait:.0f} s: run again then")
         await self._requests.turn()
         self._requests.spend(1)
         await self._tokens.turn()
@@ -202,12 +161,13 @@ class Client:
             async with self._session.post(
                 f"{self.url}/chat/completions",
                 data=msgspec.json.encode(body),
-                headers=_headers(key),
+                headers={"Content-Type": "application/json", **_bearer(key)},
                 allow_redirects=False,
             ) as response:
                 content = await response.read()
-        except TimeoutError:
-            raise _Trouble("timeout", f"no answer in {self.endpoint.timeout_s:g} s", passing=True) from None
+        except TimeoutError as error:
+            detail = self._redact(str(error)) or f"no answer in {self.endpoint.timeout_s:g} s"
+            raise _Trouble("timeout", detail, passing=True) from None
         except aiohttp.ClientError as error:
             self._check_server()
             detail = self._redact(f"{type(error).__name__}: {error}")
@@ -227,10 +187,8 @@ class Client:
             raise UserError(f"{self.url} refuses {self.model}: {detail}. Check address, model id, key and credit.")
         if status in (408, 409, 425, 429) or status >= 500:
             self._check_server()
-            wait = _retry_after(headers)
-            self._turns.hold(key, wait)
-            kind = {408: "timeout", 429: "rate_limited"}.get(status, "server_error")
-            return _Trouble(kind, detail, passing=wait <= self.endpoint.timeout_s)
+            self._turns.hold(key, _retry_after(headers))
+            return _Trouble({408: "timeout", 429: "rate_limited"}.get(status, "server_error"), detail, passing=True)
         return _Trouble("filtered" if code == "content_filter" else "refused", detail, passing=False)
 
     def _check_server(self) -> None:
@@ -271,27 +229,13 @@ class Client:
         return served.split("/")[-1].startswith(self.model.split("/")[-1])
 
     def _redact(self, text: str) -> str:
-        for key in self._keys:
+        for key in filter(None, self._keys):
             text = text.replace(key, "[key]")
         return text[:500]
 
 
-def _access(endpoint: Endpoint, server: Address | None) -> tuple[str, str, list[str]]:
-    """Base URL, model id and keys."""
-    if server:
-        return server.url, server.served, [server.token]
-    if not (endpoint.url and endpoint.id):
-        raise UserError("the endpoint of a hosted model needs `url` and `id`")
-    if endpoint.key_env is None:
-        return endpoint.url.rstrip("/"), endpoint.id, ["none"]
-    keys = [key for key in os.environ.get(endpoint.key_env, "").replace(",", " ").split()]
-    if not keys:
-        raise UserError(f"set the environment variable {endpoint.key_env} to the API key of {endpoint.url}")
-    return endpoint.url.rstrip("/"), endpoint.id, keys
-
-
-def _headers(key: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+def _bearer(key: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key}"} if key else {}
 
 
 def _error_code(content: bytes) -> str | int | None:
@@ -308,7 +252,6 @@ def _retry_after(headers: Mapping[str, str]) -> float:
     if value.replace(".", "", 1).isdigit():
         return float(value)
     try:
-        moment = email.utils.parsedate_to_datetime(value)
+        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
     except ValueError:
         return 0.0
-    return max(0.0, (moment - datetime.datetime.now(datetime.UTC)).total_seconds())

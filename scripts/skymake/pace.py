@@ -37,12 +37,15 @@ class Turns(Generic[T]):
 
     async def next(self) -> T:
         """The next one that is not held; when all are, the first to be let go, after the wait for it."""
-        now = time.monotonic()
-        thing = min(self._line, key=lambda thing: max(now, self._held.get(thing, now)))  # of equals, the first in line
+        thing = min(self._line, key=self.wait)  # of equals, the first in line
         self._line.remove(thing)
         self._line.append(thing)
-        await asyncio.sleep(self._held.get(thing, now) - now)
+        await asyncio.sleep(self.wait(thing))
         return thing
+
+    def wait(self, thing: T) -> float:
+        """Seconds for which it is still held."""
+        return max(0.0, self._held.get(thing, 0.0) - time.monotonic())
 
     def hold(self, thing: T, seconds: float) -> None:
         """Do not use it for so many seconds."""

@@ -72,6 +72,8 @@ async def _ask(missing: list[Request], client: Client, keep: Callable[[Entry], N
                 entry = await client.ask(request)
                 keep(entry)
             except UserError as trouble:
+                if not troubles:
+                    log.warning("nothing more is asked; waiting for what is in flight")
                 troubles.append(trouble)
             else:
                 progress.add(getattr(entry, "completion_tokens", 0), failed=isinstance(entry, FailedRequest))

@@ -2,7 +2,7 @@
 
     sandbox = Sandbox(probe(), memory_bytes=2 << 30)
     sandbox.begin(source, entry=None, bounds=bounds)
-    outcome = sandbox.run(b"1 2\\n")
+    outcome = sandbox.run([b"1 2\\n", b"3 4\\n"])
 
 A program that owns its whole process can do no more than print something else, or say that it failed.
 """
@@ -16,29 +16,25 @@ from typing import NamedTuple
 
 from skymake.sandbox import isolation, wire
 from skymake.sandbox.isolation import Tier, probe
-from skymake.sandbox.wire import Ending
+from skymake.sandbox.wire import MOST_INPUTS, Ending, Outcome
 
-__all__ = ["Bounds", "Ending", "Outcome", "Sandbox", "SandboxDied", "Tier", "probe"]
+__all__ = ["MOST_INPUTS", "Bounds", "Ending", "Outcome", "Sandbox", "SandboxDied", "Tier", "probe"]
 
+GOODBYE_S = 5.0  # between the end of a connection and the zygote's
 GRACE_S = 60.0  # what the zygote may take beyond a candidate's wall limit on a machine that has no time for it
 
 
 class Bounds(NamedTuple):
-    """Of one candidate: CPU and wall seconds of a test, CPU seconds of all tests, bytes that a test may print."""
+    """Of one candidate. cpu_s, wall_s: seconds of one call of `run`. total_cpu_s: CPU seconds of all.
+
+    output_bytes: what it may print on one input. file_bytes: the largest file it may write, stdin and stdout included.
+    """
 
     cpu_s: float
     wall_s: float
     total_cpu_s: float
     output_bytes: int
-
-
-class Outcome(NamedTuple):
-    """Of one run. `detail`: the error, exit code, signal or time. `output`: what was printed, or the value as JSON."""
-
-    ending: Ending
-    cpu_seconds: float
-    detail: str
-    output: bytes
+    file_bytes: int
 
 
 class SandboxDied(Exception):
@@ -64,14 +60,14 @@ class Sandbox:
         self._silence_s = bounds.wall_s + GRACE_S
         self._send(wire.CANDIDATE, json.dumps({"source": source, "entry": entry, **bounds._asdict()}).encode())
 
-    def run(self, given: bytes, fresh: bool = False) -> Outcome:
-        """Run the candidate on one input: stdin, or a JSON list of arguments.
+    def run(self, inputs: list[bytes], fresh: bool = False) -> Outcome:
+        """Run the candidate on at most MOST_INPUTS inputs: each stdin, or a JSON list of arguments. Raises SandboxDied.
 
-        Tests share a process as long as they end well; `fresh` asks for a new one. Raises SandboxDied.
+        All run in one process, which is that of the call before if it is alive; `fresh` asks for a new one.
         """
-        self._send(wire.FRESH_INPUT if fresh else wire.INPUT, given)
+        self._send(wire.FRESH_INPUTS if fresh else wire.INPUTS, wire.pack(inputs))
         try:
-            return Outcome(*wire.receive_reply(self._connection))
+            return wire.unpack_outcome(wire.receive(self._connection))
         except (OSError, wire.Gone) as error:
             raise self._died(error) from error
 
@@ -81,12 +77,16 @@ class Sandbox:
 
     def close(self) -> None:
         """End the zygote and all that it started."""
-        if self._process is not None:
-            self._connection.close()
+        if self._process is None:
+            return
+        self._connection.close()
+        try:
+            self._process.wait(GOODBYE_S)
+        except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-            self._stderr.close()
-            self._process = None
+        self._stderr.close()
+        self._process = None
 
     def _start(self) -> None:
         self._connection, theirs = socket.socketpair()

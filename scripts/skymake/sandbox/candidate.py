@@ -13,29 +13,29 @@ import threading
 import types
 from collections.abc import Callable
 from json import dumps, loads
-from os import dup2, lseek, read, write
+from os import dup2, ftruncate, lseek, read, write
 
-from skymake.sandbox import isolation, kernel
+from skymake.sandbox import isolation, kernel, wire
 from skymake.sandbox.seccomp import Filter
 from skymake.sandbox.wire import Ending
 
-INPUT, OUTPUT, GO, NOTICE, NULL = 59, 60, 61, 62, 63  # the process's own copies, apart from 0, 1 and 2
+INPUTS, GIVEN, OUTPUT, GO, NOTICE, NULL = 58, 59, 60, 61, 62, 63  # the process's own copies, apart from 0, 1 and 2
 OPEN_FILES = 64
 SPARE_THREADS = 256
 STACK_BYTES = 64 << 20
-LONGEST_DETAIL = 300
+FILE_BYTES = 16 << 20
 FILE = "solution.py"
 
 
 def become(job: dict, descriptors: list[int], memory_bytes: int, most_threads: int, calls: Filter) -> None:
-    """Turn into the program of a job, and answer one test for every byte that comes on GO. Does not return.
+    """Turn into the program of a job, and run on what INPUTS holds for every byte that comes on GO. Does not return.
 
-    descriptors: what becomes INPUT, OUTPUT, GO, NOTICE and NULL. job: see `Zygote.begin`.
+    descriptors: what becomes INPUTS, GIVEN, OUTPUT, GO, NOTICE and NULL. job: see `Zygote.begin`.
     """
     kernel.die_with_parent(signal.SIGKILL)
-    for own, given in enumerate(descriptors, start=INPUT):
+    for own, given in enumerate(descriptors, start=INPUTS):
         dup2(given, own)
-    os.closerange(3, INPUT)
+    os.closerange(3, INPUTS)
     os.closerange(NULL + 1, 4096)
     dup2(NULL, 2)
     _limit(memory_bytes, most_threads, job)
@@ -44,9 +44,23 @@ def become(job: dict, descriptors: list[int], memory_bytes: int, most_threads: i
     sys.stderr = sys.__stderr__ = _writer(2)
     run = Function(job["source"], job["entry"]) if job["entry"] else Script(job["source"])
     while read(GO, 1):
-        ending, detail = _attempt(run)
-        write(NOTICE, bytes((ending,)) + detail.encode("utf-8", "replace")[:LONGEST_DETAIL])
+        write(NOTICE, wire.pack_notice(_run_all(run, job["output_bytes"])))
     os._exit(0)
+
+
+def _run_all(run: Callable[[bytes], None], most_bytes: int) -> wire.Notice:
+    """Run on all inputs, but not beyond one that does not end well, or once `most_bytes` are printed in all."""
+    sizes, start = [], lseek(OUTPUT, 0, os.SEEK_END)
+    for given in wire.unpack(_all(INPUTS)):
+        ending, detail = _attempt(run, given)
+        if ending is not Ending.FINISHED:
+            return wire.Notice(ending, sizes, detail.encode("utf-8", "replace"))
+        end = lseek(OUTPUT, 0, os.SEEK_END)
+        sizes.append(max(0, end - start))
+        start = end
+        if end > most_bytes:
+            break
+    return wire.Notice(Ending.FINISHED, sizes, b"")
 
 
 def _limit(memory_bytes: int, most_threads: int, job: dict) -> None:
@@ -56,7 +70,7 @@ def _limit(memory_bytes: int, most_threads: int, job: dict) -> None:
     for limit, value in (
         (resource.RLIMIT_AS, memory_bytes),
         (resource.RLIMIT_CPU, cpu),
-        (resource.RLIMIT_FSIZE, job["output_bytes"] + 1),
+        (resource.RLIMIT_FSIZE, max(FILE_BYTES, job["file_bytes"])),
         (resource.RLIMIT_NPROC, most_threads),
         (resource.RLIMIT_NOFILE, OPEN_FILES),
         (resource.RLIMIT_STACK, stack),
@@ -67,10 +81,10 @@ def _limit(memory_bytes: int, most_threads: int, job: dict) -> None:
         resource.setrlimit(limit, (bound, bound))
 
 
-def _attempt(run: Callable[[], None]) -> tuple[Ending, str]:
+def _attempt(run: Callable[[bytes], None], given: bytes) -> tuple[Ending, str]:
     """How a run ended, in the program's own words."""
     try:
-        run()
+        run(given)
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else int(error.code is not None)
         return (Ending.RUNTIME_ERROR, f"exit code {code}") if code & 0xFF else (Ending.FINISHED, "")
@@ -94,7 +108,7 @@ def _described(error: BaseException) -> str:
     except BaseException:  # a program's own exception may raise anything
         text = ""
     where = f" (line {lines[-1]})" if lines else ""
-    return f"{type(error).__name__}: {text}"[: LONGEST_DETAIL - len(where)] + where
+    return f"{type(error).__name__}: {text}"[: wire.LONGEST_DETAIL - len(where)] + where
 
 
 class NotCompiled(Exception):
@@ -110,7 +124,7 @@ def _compiled(source: str) -> types.CodeType:
 
 def _module(name: str) -> types.ModuleType:
     module = types.ModuleType(name)
-    module.__dict__.update(NAMES, __name__=name, __file__=FILE)
+    module.__file__ = FILE
     sys.modules[name] = module
     return module
 
@@ -134,11 +148,13 @@ class Script:
         self._source = source
         self._code: types.CodeType | None = None
 
-    def __call__(self) -> None:
+    def __call__(self, given: bytes) -> None:
         self._code = self._code or _compiled(self._source)
-        lseek(INPUT, 0, os.SEEK_SET)
-        lseek(OUTPUT, 0, os.SEEK_SET)
-        _set_streams(INPUT, OUTPUT)
+        ftruncate(GIVEN, 0)
+        lseek(GIVEN, 0, os.SEEK_SET)
+        _write_all(GIVEN, given)
+        lseek(GIVEN, 0, os.SEEK_SET)
+        _set_streams(GIVEN, OUTPUT)
         output = sys.stdout
         try:
             exec(self._code, _module("__main__").__dict__)
@@ -153,16 +169,14 @@ class Script:
 
 
 class Function:
-    """A function, or a method of `class Solution`, called with the arguments on INPUT; its value goes to OUTPUT."""
+    """A function, or a method of `class Solution`: called with a JSON list, its value goes to OUTPUT as JSON."""
 
     def __init__(self, source: str, entry: str) -> None:
         self._source, self._entry = source, entry
         self._defined: dict | None = None
 
-    def __call__(self) -> None:
-        lseek(INPUT, 0, os.SEEK_SET)
-        lseek(OUTPUT, 0, os.SEEK_SET)
-        arguments = _with_integer_keys(loads(_all(INPUT)))
+    def __call__(self, given: bytes) -> None:
+        arguments = _with_integer_keys(loads(given))
         _set_streams(NULL, NULL)
         if self._defined is None:
             code = _compiled(self._source)
@@ -172,9 +186,7 @@ class Function:
             value = self._find()(*arguments)
         except SystemExit as error:
             raise RuntimeError("the function ended the program") from error
-        text = memoryview(dumps(value, default=_plain).encode())
-        while text:
-            text = text[write(OUTPUT, text) :]
+        _write_all(OUTPUT, dumps(value, default=_plain).encode())
 
     def _find(self) -> Callable:
         """The program's own function of that name; not one that it was given, or one imported over it."""
@@ -187,8 +199,15 @@ class Function:
         raise NameError(f"no function {self._entry!r} is defined")
 
 
+def _write_all(descriptor: int, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[write(descriptor, rest) :]
+
+
 def _all(descriptor: int) -> bytes:
     parts = []
+    lseek(descriptor, 0, os.SEEK_SET)
     while part := read(descriptor, 1 << 20):
         parts.append(part)
     return b"".join(parts)
@@ -210,7 +229,7 @@ def _plain(value: object) -> object:
         return value.tolist()
     if hasattr(value, "__next__"):
         return list(value)
-    return {type(value).__name__: repr(value)[:LONGEST_DETAIL]}
+    return {type(value).__name__: repr(value)[: wire.LONGEST_DETAIL]}
 
 
-NAMES: dict[str, object] = {}  # the prelude, as the zygote loads it
+NAMES: dict[str, object] = {}  # what programs find without an import, as the zygote loads it

@@ -1,15 +1,21 @@
-"""What the grader and its zygote say to each other: frames of bytes over a socket."""
+"""What the grader, its zygote and a candidate say to each other: frames of bytes over a socket, notices over a pipe."""
 
 import enum
 import socket
 import struct
+from typing import NamedTuple
 
-# From the grader: a candidate as JSON (see `Zygote.begin`); an input for it, or one for a fresh process; its end.
-CANDIDATE, INPUT, FRESH_INPUT, END = b"C", b"I", b"F", b"E"
+# From the grader: a candidate as JSON (see `Zygote.begin`); inputs for it, or inputs for it in a new process; its end.
+CANDIDATE, INPUTS, FRESH_INPUTS, END = b"C", b"I", b"F", b"E"
 READY = b"R"
+MOST_INPUTS = 64  # of one frame
+LONGEST_DETAIL = 300  # bytes
+LONGEST_NOTICE = 4096  # what a pipe takes in one piece
 
 _SIZE = struct.Struct("<Q")
-_REPLY = struct.Struct("<BdH")  # ending, CPU seconds, bytes of the detail; then the detail, then the output
+_COUNT = struct.Struct("<I")
+_REPLY = struct.Struct("<B?dH")  # ending, alive, CPU seconds, size of the detail; then the detail, then the outputs
+_NOTICE = struct.Struct("<BI")  # ending, number of sizes; then the sizes, then the detail
 _LARGEST_PIECE = 1 << 20
 
 
@@ -22,6 +28,28 @@ class Ending(enum.IntEnum):
     MEMORY_LIMIT = 3
     TIME_LIMIT = 4
     OUTPUT_LIMIT = 5
+
+
+class Outcome(NamedTuple):
+    """Of a run on some inputs, one after the other, up to the first that did not end well.
+
+    ending: of the last run. alive: whether its process waits for more. cpu_seconds: of all runs. detail: the error,
+    exit code, signal or time. outputs: of the runs that finished, in order: what was printed, or the value as JSON.
+    """
+
+    ending: Ending
+    alive: bool
+    cpu_seconds: float
+    detail: str
+    outputs: list[bytes]
+
+
+class Notice(NamedTuple):
+    """What a candidate says of its runs: how the last ended, and how many bytes each that finished has printed."""
+
+    ending: Ending
+    sizes: list[int]
+    detail: bytes
 
 
 class Gone(Exception):
@@ -38,16 +66,46 @@ def receive(connection: socket.socket) -> bytes:
     return _exactly(connection, size)
 
 
-def send_reply(connection: socket.socket, ending: Ending, cpu_seconds: float, detail: bytes, output: bytes) -> None:
-    send(connection, _REPLY.pack(ending, cpu_seconds, len(detail)), detail, output)
+def pack(items: list[bytes]) -> bytes:
+    return b"".join((_COUNT.pack(len(items)), *(_SIZE.pack(len(item)) for item in items), *items))
 
 
-def receive_reply(connection: socket.socket) -> tuple[Ending, float, str, bytes]:
-    """(ending, CPU seconds, detail, output)."""
-    frame = receive(connection)
-    ending, cpu_seconds, size = _REPLY.unpack_from(frame)
-    detail, output = frame[_REPLY.size : _REPLY.size + size], frame[_REPLY.size + size :]
-    return Ending(ending), cpu_seconds, detail.decode("utf-8", "replace"), output
+def unpack(packed: bytes) -> list[bytes]:
+    (count,) = _COUNT.unpack_from(packed)
+    start, items = _COUNT.size + count * _SIZE.size, []
+    for (size,) in _SIZE.iter_unpack(packed[_COUNT.size : start]):
+        items.append(packed[start : start + size])
+        start += size
+    return items
+
+
+def pack_outcome(outcome: Outcome) -> bytes:
+    detail = outcome.detail.encode("utf-8", "replace")
+    head = _REPLY.pack(outcome.ending, outcome.alive, outcome.cpu_seconds, len(detail))
+    return head + detail + pack(outcome.outputs)
+
+
+def unpack_outcome(packed: bytes) -> Outcome:
+    ending, alive, cpu_seconds, size = _REPLY.unpack_from(packed)
+    detail, outputs = packed[_REPLY.size : _REPLY.size + size], packed[_REPLY.size + size :]
+    return Outcome(Ending(ending), alive, cpu_seconds, detail.decode("utf-8", "replace"), unpack(outputs))
+
+
+def pack_notice(notice: Notice) -> bytes:
+    sizes = b"".join(map(_SIZE.pack, notice.sizes))
+    return _NOTICE.pack(notice.ending, len(notice.sizes)) + sizes + notice.detail[:LONGEST_DETAIL]
+
+
+def unpack_notice(packed: bytes) -> Notice:
+    """A notice from whoever has the pipe: anything at all, which is at worst a runtime error without a detail."""
+    if len(packed) < _NOTICE.size:
+        return Notice(Ending.RUNTIME_ERROR, [], b"")
+    ending, count = _NOTICE.unpack_from(packed)
+    start = _NOTICE.size + count * _SIZE.size
+    if ending > Ending.MEMORY_LIMIT or count > MOST_INPUTS or start > len(packed):
+        return Notice(Ending.RUNTIME_ERROR, [], b"")
+    sizes = [size for (size,) in _SIZE.iter_unpack(packed[_NOTICE.size : start])]
+    return Notice(Ending(ending), sizes, packed[start : start + LONGEST_DETAIL])
 
 
 def _exactly(connection: socket.socket, size: int) -> bytes:

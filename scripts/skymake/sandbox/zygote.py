@@ -4,10 +4,13 @@ Started by `Sandbox` as a program of its own with an empty environment. It sees 
 what they print, and never learns what they should have printed.
 """
 
+import builtins
+import contextlib
 import gc
 import importlib
 import json
 import os
+import random
 import select
 import signal
 import socket
@@ -15,14 +18,14 @@ import sys
 import time
 from dataclasses import dataclass
 
-from skymake.sandbox import candidate, isolation, namespaces, prelude, wire
+from skymake.sandbox import candidate, isolation, kernel, namespaces, prelude, wire
 from skymake.sandbox.seccomp import Filter
-from skymake.sandbox.wire import Ending
+from skymake.sandbox.wire import Ending, Outcome
 
 
 @dataclass
 class Child:
-    """A forked candidate: its id, the pipe that starts a test, and the pipe on which it says that one ended."""
+    """A forked candidate: its id, the pipe that starts it on its inputs, and the pipe on which it says how it went."""
 
     pid: int
     go: int
@@ -42,19 +45,21 @@ class Zygote:
         self._calls = Filter()
         self._job: dict = {}
         self._child: Child | None = None
-        self._input = self._output = -1
+        self._inputs = self._output = -1
 
     def serve(self) -> None:
         """Do as the frames say; raises wire.Gone in the end."""
         while True:
             frame = wire.receive(self._control)
-            kind = frame[:1]
+            kind, body = frame[:1], frame[1:]
             if kind == wire.CANDIDATE:
-                self.begin(json.loads(frame[1:]))
+                self.begin(json.loads(body))
             elif kind == wire.END:
                 self.stop()
             else:
-                self.test(memoryview(frame)[1:], fresh=kind == wire.FRESH_INPUT)
+                if kind == wire.FRESH_INPUTS:
+                    self.stop()
+                wire.send(self._control, wire.pack_outcome(self.run(body)))
 
     def begin(self, job: dict) -> None:
         """Take a candidate: its `source`, its `entry` (a function's name or None), and the fields of `Bounds`."""
@@ -67,81 +72,86 @@ class Zygote:
             os.kill(self._child.pid, signal.SIGKILL)
             self._reap()
 
-    def test(self, given: memoryview, fresh: bool) -> None:
-        """Run the candidate on one input and reply. A process that has passed its tests so far is used again."""
-        if fresh:
-            self.stop()
+    def run(self, packed: bytes) -> Outcome:
+        """Run the candidate on inputs (see `wire.pack`), in the process that is alive from the last time if one is."""
         if self._child is None:
             self._fork()
-        os.ftruncate(self._input, 0)
+        os.ftruncate(self._inputs, 0)
         os.ftruncate(self._output, 0)
-        done = 0
-        while done < len(given):
-            done += os.pwrite(self._input, given[done:], done)
-        ending, cpu_seconds, detail = self._watch(self._child)
-        size, most = os.fstat(self._output).st_size, self._job["output_bytes"]
-        if size > most:
-            ending, detail = Ending.OUTPUT_LIMIT, f"more than {most:,} bytes".encode()
-        if ending is not Ending.FINISHED:
+        rest, done = memoryview(packed), 0
+        while done < len(packed):
+            done += os.pwrite(self._inputs, rest[done:], done)
+        outcome, sizes = self._watch(self._child)
+        outputs, start, most = [], 0, self._job["output_bytes"]
+        for size in sizes:
+            if size > most:
+                break
+            outputs.append(os.pread(self._output, size, start))
+            start += size
+        if os.fstat(self._output).st_size - start > most:
+            outcome = outcome._replace(ending=Ending.OUTPUT_LIMIT, detail=f"more than {most:,} bytes")
+        if outcome.ending is not Ending.FINISHED:
             self.stop()
-        wire.send_reply(self._control, ending, cpu_seconds, detail, os.pread(self._output, min(size, most), 0))
+        return outcome._replace(alive=self._child is not None, outputs=outputs)
 
     def _fork(self) -> None:
-        for old in (self._input, self._output):
+        for old in (self._inputs, self._output):
             if old >= 0:
                 os.close(old)
-        self._input, self._output = os.memfd_create("input"), os.memfd_create("output")
+        self._inputs, self._output = os.memfd_create("inputs"), os.memfd_create("output")
+        given = os.memfd_create("stdin")
         if self._tier == "namespaces":
             namespaces.renew_scratch()
         go_read, go = os.pipe()
         notice, notice_write = os.pipe()
-        pid = os.fork()
+        pid = kernel.fork()
         if pid == 0:
             try:
                 if self._tier == "namespaces":
                     os.chdir(namespaces.SCRATCH)
-                inherited = [self._input, self._output, go_read, notice_write, self._null]
+                inherited = [self._inputs, given, self._output, go_read, notice_write, self._null]
                 candidate.become(self._job, inherited, self._memory_bytes, self._most_threads, self._calls)
             finally:
                 os._exit(1)
-        os.close(go_read)
-        os.close(notice_write)
+        for theirs in (given, go_read, notice_write):
+            os.close(theirs)
         self._child = Child(pid, go, notice)
 
-    def _watch(self, child: Child) -> tuple[Ending, float, bytes]:
-        """Start a test and wait for its end: (ending, CPU seconds, detail)."""
+    def _watch(self, child: Child) -> tuple[Outcome, list[int]]:
+        """Start the child on its inputs and wait for the end: what came of it, and the sizes of its outputs."""
         cpu_limit, wall_limit = self._job["cpu_s"], self._job["wall_s"]
         waiting = select.poll()
         waiting.register(child.notice, select.POLLIN)
         waiting.register(self._control, 0)  # told when the grader is gone
         started, before = time.monotonic(), child.cpu_seconds()
-        os.write(child.go, b"g")
+        with contextlib.suppress(BrokenPipeError):  # it has closed its end: it will not give notice either
+            os.write(child.go, b"g")
         while True:
             cpu, wall = child.cpu_seconds() - before, time.monotonic() - started
             if cpu >= cpu_limit or wall >= wall_limit:
                 self.stop()
-                return Ending.TIME_LIMIT, cpu, f"{cpu:.2f} s of CPU in {wall:.2f} s".encode()
+                return Outcome(Ending.TIME_LIMIT, False, cpu, f"{cpu:.2f} s of CPU in {wall:.2f} s", []), []
             left = min(cpu_limit - cpu, wall_limit - wall)
             events = waiting.poll(max(1, int(left * 1000)))
             if any(descriptor == self._control.fileno() for descriptor, _ in events):
                 raise wire.Gone
             if events:
-                notice = os.read(child.notice, 1 + candidate.LONGEST_DETAIL)
-                if not notice:
+                packed = os.read(child.notice, wire.LONGEST_NOTICE)
+                if not packed:
                     return self._ended(before)
-                kind = notice[0] if notice[0] <= Ending.MEMORY_LIMIT else Ending.RUNTIME_ERROR
-                return Ending(kind), child.cpu_seconds() - before, notice[1:]
+                notice = wire.unpack_notice(packed)
+                detail = notice.detail.decode("utf-8", "replace")
+                return Outcome(notice.ending, True, child.cpu_seconds() - before, detail, []), notice.sizes
 
-    def _ended(self, before: float) -> tuple[Ending, float, bytes]:
-        """The candidate has closed its notice pipe: it has exited, or it never will say that it has."""
+    def _ended(self, before: float) -> tuple[Outcome, list[int]]:
+        """The candidate has closed its notice pipe: it has exited, or it never will say how it went."""
         os.kill(self._child.pid, signal.SIGKILL)
         status, cpu = self._reap()
         code = os.waitstatus_to_exitcode(status)
         if code == 0 and not self._job["entry"]:
-            return Ending.FINISHED, cpu - before, b""
-        if code < 0:
-            return Ending.RUNTIME_ERROR, cpu - before, f"killed by {signal.Signals(-code).name}".encode()
-        return Ending.RUNTIME_ERROR, cpu - before, f"exit code {code}".encode()
+            return Outcome(Ending.FINISHED, False, cpu - before, "", []), [os.fstat(self._output).st_size]
+        detail = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+        return Outcome(Ending.RUNTIME_ERROR, False, cpu - before, detail, []), []
 
     def _reap(self) -> tuple[int, float]:
         _, status, usage = os.wait4(self._child.pid, 0)
@@ -160,7 +170,10 @@ def warm_up(preload: list[str]) -> None:
         except ModuleNotFoundError:
             continue
         if name == "numpy":
+            module.random.seed(0)
             candidate.NAMES["np"] = candidate.NAMES["numpy"] = module
+    vars(builtins).update({name: value for name, value in candidate.NAMES.items() if not hasattr(builtins, name)})
+    random.seed(0)  # a verdict does not depend on chance
     sys.set_int_max_str_digits(0)  # the sites' own limits are time and memory
     gc.collect()
     gc.freeze()  # collections in candidates leave the shared pages alone

@@ -88,12 +88,18 @@ def tabulate(cells: Cells, benchmarks: list[str], baseline: str | None) -> list[
     for (model, kind), row in cells.items():
         reference = cells.get((baseline, kind), {}) if model != baseline else {}
         differences = compare(row, reference, benchmarks)
+        published = cells.get((model, "published"), {}) if kind == "measured" else {}
         if len(row) == len(benchmarks) > 1:
             row = row | {MEAN: Cell(mean([row[benchmark].estimate for benchmark in benchmarks]))}
         for benchmark, cell in row.items():
             entry = {"benchmark": benchmark, "model": model, "kind": kind} | describe(cell)
-            if benchmark in differences:
-                entry |= {"baseline": baseline} | describe_difference(differences[benchmark])
+            if difference := differences.get(benchmark):
+                entry |= in_points("difference", difference.estimate) | {"baseline": baseline}
+                entry |= {"p_value": difference.p_value, "within_noise": difference.within_noise}
+            if benchmark in published:
+                gap = statistics.combine([cell.estimate, published[benchmark].estimate], [1, -1])
+                entry |= in_points("gap", gap) | {"gap_within_noise": not gap.excludes_zero}
+                entry |= {"published": 100 * published[benchmark].estimate.value}
             rows.append(entry)
     return rows
 
@@ -135,12 +141,9 @@ def describe(cell: Cell) -> dict[str, Any]:
     return values
 
 
-def describe_difference(difference: Difference) -> dict[str, Any]:
-    """A difference's part of a row, in points."""
-    estimate = difference.estimate
-    values = {"difference": estimate.value, "difference_low": estimate.low, "difference_high": estimate.high}
-    values = {name: 100 * value for name, value in values.items()}
-    return values | {"p_value": difference.p_value, "within_noise": difference.within_noise}
+def in_points(name: str, difference: Estimate) -> dict[str, float]:
+    """A difference's part of a row."""
+    return {name: 100 * difference.value, f"{name}_low": 100 * difference.low, f"{name}_high": 100 * difference.high}
 
 
 if __name__ == "__main__":

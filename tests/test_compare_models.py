@@ -1,5 +1,7 @@
 """A comparison is paired, marks what is published, and says what is noise."""
 
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
@@ -7,24 +9,18 @@ from compare_models import compare_models
 from skymake import UserError, records, statistics
 from skymake.statistics import Score
 
-# Benchmark -> number of problems, and the published scores in per cent.
-PUBLISHED = {
-    "math500": (500, {"Sky-T1-32B-Preview": 86.4, "Qwen2.5-32B-Instruct": 81.4, "QwQ": 92.2, "o1-preview": 81.4}),
-    "aime24": (30, {"Sky-T1-32B-Preview": 43.3, "Qwen2.5-32B-Instruct": 16.7, "QwQ": 50.0, "o1-preview": 40.0}),
-    "lcb_easy": (182, {"Sky-T1-32B-Preview": 86.3, "Qwen2.5-32B-Instruct": 84.6, "QwQ": 90.7, "o1-preview": 92.9}),
-    "lcb_medium": (206, {"Sky-T1-32B-Preview": 56.8, "Qwen2.5-32B-Instruct": 40.8, "QwQ": 56.3, "o1-preview": 54.9}),
-    "lcb_hard": (123, {"Sky-T1-32B-Preview": 17.9, "Qwen2.5-32B-Instruct": 9.8, "QwQ": 17.1, "o1-preview": 16.3}),
-    "gpqa_diamond": (198, {"Sky-T1-32B-Preview": 56.8, "Qwen2.5-32B-Instruct": 45.5, "QwQ": 52.5, "o1-preview": 75.2}),
+ROOT = Path(__file__).parents[1]
+PUBLISHED = str(ROOT / "config" / "published-scores.csv")
+# Benchmark -> number of problems, and the scores of four models as the README of Sky-T1 gives them.
+README = {
+    "math500": (500, [86.4, 81.4, 92.2, 81.4]),
+    "aime24": (30, [43.3, 16.7, 50.0, 40.0]),
+    "lcb_easy": (182, [86.3, 84.6, 90.7, 92.9]),
+    "lcb_medium": (206, [56.8, 40.8, 56.3, 54.9]),
+    "lcb_hard": (123, [17.9, 9.8, 17.1, 16.3]),
+    "gpqa_diamond": (198, [56.8, 45.5, 52.5, 75.2]),
 }
-CLEAR = ["math500", "aime24", "lcb_medium", "gpqa_diamond"]  # where Sky-T1 is more than noise above its baseline
-
-
-@pytest.fixture
-def published(tmp_path):
-    path = tmp_path / "published.csv"
-    rows = [f"{m},{b},{score},{n},blog" for b, (n, row) in PUBLISHED.items() for m, score in row.items()]
-    path.write_text("# Per cent, as their authors report them.\nmodel,benchmark,score,n,source\n" + "\n".join(rows))
-    return str(path)
+SKY, BASE, QWQ, O1 = "sky_t1_32b_preview", "qwen2_5_32b_instruct", "qwq_32b_preview", "o1_preview"
 
 
 @pytest.fixture
@@ -68,23 +64,24 @@ def compare(tmp_path):
     return run
 
 
-def test_the_published_table_is_reproduced(compare, published):
-    table, markdown = compare([], published, [], PUBLISHED, "Qwen2.5-32B-Instruct")
-    for benchmark, (n, row) in PUBLISHED.items():
-        for model, score in row.items():
+def test_the_published_table_is_reproduced(compare):
+    table, markdown = compare([], PUBLISHED, [], README, BASE)
+    for benchmark, (n, scores) in README.items():
+        for model, score in zip((SKY, BASE, QWQ, O1), scores, strict=True):
             entry = table.loc[benchmark, model, "published"]
-            assert (entry.score, entry.problems, entry.source) == (pytest.approx(score), n, "blog")
+            assert (entry.score, entry.problems) == (pytest.approx(score), n) and entry.source
             assert entry.low < score < entry.high
-        line = next(line for line in markdown.splitlines() if line.startswith(f"| {benchmark} "))
-        assert all(f"{score:.1f} [" in line for score in row.values())
-    assert "Sky-T1-32B-Preview (published)" in markdown
-    noise = {benchmark: table.loc[benchmark, "Sky-T1-32B-Preview", "published"].within_noise for benchmark in PUBLISHED}
-    assert [benchmark for benchmark in PUBLISHED if not noise[benchmark]] == CLEAR
+    published = markdown.split("Published elsewhere, per cent correct")[1].split("Published elsewhere, points above")[0]
+    for number, model in enumerate((SKY, BASE, QWQ, O1)):
+        line = next(line for line in published.splitlines() if line.startswith(f"| {model} "))
+        assert all(f" {scores[number]:.1f} [" in line for _, scores in README.values())
+    noise = [benchmark for benchmark in README if table.loc[benchmark, SKY, "published"].within_noise]
+    assert noise == ["lcb_easy", "lcb_hard"]
 
 
-def test_thirty_problems_do_not_tell_43_from_40(compare, published):
-    table, markdown = compare([], published, [], ["aime24"], "o1-preview")
-    entry = table.loc["aime24", "Sky-T1-32B-Preview", "published"]
+def test_thirty_problems_do_not_tell_43_from_40(compare):
+    table, markdown = compare([], PUBLISHED, [], ["aime24"], O1)
+    entry = table.loc["aime24", SKY, "published"]
     assert entry.difference == pytest.approx(3.3) and entry.difference_low < -18 and entry.difference_high > 24
     assert entry.within_noise
     assert "+3.3 [" in markdown and "within noise" in markdown
@@ -120,11 +117,15 @@ def test_the_mean_needs_all_benchmarks(compare, measured):
     assert ("mean", "teacher", "measured") not in table.index
 
 
-def test_published_numbers_stand_beside_measured_ones(compare, measured, published):
-    table, markdown = compare([measured("QwQ", "aime24", range(15), 30)], published, ["QwQ"], ["aime24"], None)
-    assert table.loc["aime24", "QwQ", "measured"].score == table.loc["aime24", "QwQ", "published"].score == 50
-    assert markdown.splitlines()[2].split("|")[2:4] == [" QwQ               ", " Sky-T1-32B-Preview (published) "]
-    assert "Points above" not in markdown
+def test_a_measured_model_is_held_against_its_published_score(compare, measured):
+    """50.0 is published of 30 problems: 15 solved reproduce it, 2 do not."""
+    for solved, reproduced in ((15, True), (2, False)):
+        table, markdown = compare([measured(QWQ, "aime24", range(solved), 30)], PUBLISHED, [QWQ], ["aime24"], None)
+        entry = table.loc["aime24", QWQ, "measured"]
+        assert (entry.published, entry.gap) == (50, pytest.approx(100 * solved / 30 - 50, abs=1e-3))
+        assert entry.gap_within_noise == reproduced
+        assert pd.isna(table.loc["aime24", QWQ, "published"].gap)
+        assert "Points above its published score" in markdown and "Points above qwq" not in markdown
 
 
 def test_rows_follow_the_order_of_the_config(compare, measured):

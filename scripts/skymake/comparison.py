@@ -1,9 +1,10 @@
 """The table of all models on all benchmarks: its columns, and how it is said in words.
 
 One row a benchmark (`mean` is the last) and model, in per cent and points. `kind` is `measured` or `published`.
+`difference` is to the baseline of the same kind; `gap` is from the number published of the same model to the measured.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ MEAN = "mean"
 COLUMNS = [
     *("benchmark", "model", "kind", "problems", "samples", "score", "stderr", "low", "high"),
     *("baseline", "difference", "difference_low", "difference_high", "p_value", "within_noise"),
+    *("published", "gap", "gap_low", "gap_high", "gap_within_noise"),
     *(*SHARES, "mean_tokens", "sampling", "graders", "source"),
 ]
 
@@ -28,7 +30,8 @@ def build(rows: list[dict[str, Any]], benchmarks: list[str]) -> pd.DataFrame:
 
 def read(path: str | Path) -> pd.DataFrame:
     """The table of a file that `compare_models` wrote."""
-    return pd.read_csv(path, dtype={"problems": "Int64", "samples": "Int64", "within_noise": "boolean"})
+    whole, yes_or_no = ("problems", "samples"), ("within_noise", "gap_within_noise")
+    return pd.read_csv(path, dtype=dict.fromkeys(whole, "Int64") | dict.fromkeys(yes_or_no, "boolean"))
 
 
 def label(row: Any) -> str:
@@ -36,10 +39,13 @@ def label(row: Any) -> str:
     return row.model if row.kind == "measured" else f"{row.model} (published)"
 
 
-def phrase(row: Any) -> str:
-    """A difference in words, such as `+12.5 [+3.0, +22.1] p=0.012` or `+3.3 [-20.3, +26.3] within noise`."""
-    if pd.isna(row.difference):
-        return ""
+def score(row: Any) -> str:
+    """The score in words, such as `43.3 [27.3, 60.8]`."""
+    return f"{row.score:.1f} [{row.low:.1f}, {row.high:.1f}]"
+
+
+def difference(row: Any) -> str:
+    """The difference in words, such as `+12.5 [+3.0, +22.1] p=0.012` or `+3.3 [-20.3, +26.3] within noise`."""
     text = f"{row.difference:+.1f} [{row.difference_low:+.1f}, {row.difference_high:+.1f}]"
     if row.within_noise:
         return f"{text} within noise"
@@ -48,30 +54,41 @@ def phrase(row: Any) -> str:
     return f"{text} p<0.001" if row.p_value < 0.001 else f"{text} p={row.p_value:.3f}"
 
 
+def gap(row: Any) -> str:
+    """The gap in words, such as `-0.4 [-3.5, +2.7] within noise`."""
+    text = f"{row.gap:+.1f} [{row.gap_low:+.1f}, {row.gap_high:+.1f}]"
+    return f"{text} within noise" if row.gap_within_noise else text
+
+
 def markdown(table: pd.DataFrame) -> str:
-    """Benchmarks down and models across: scores, then differences to the baseline. Reads well in a terminal."""
-    rows = list(table.itertuples())
-    scores = [(row.benchmark, label(row), f"{row.score:.1f} [{row.low:.1f}, {row.high:.1f}]") for row in rows]
-    text = "Per cent correct, with 95 % intervals.\n\n" + _crossed(scores)
-    compared = [row for row in rows if not pd.isna(row.difference)]
-    if compared:
-        changes = [(row.benchmark, label(row), phrase(row)) for row in compared]
-        text += f"\nPoints above {compared[0].baseline}, with 95 % intervals.\n\n" + _crossed(changes)
-    return text
+    """The table as Markdown that reads well in a terminal.
 
-
-def _crossed(cells: Sequence[tuple[str, str, str]]) -> str:
-    """(row, column, text) as a Markdown table whose columns are padded to the same width."""
-    texts = {(row, column): text for row, column, text in cells}
-    columns = dict.fromkeys(column for _, column, _ in cells)
-    lines = [["benchmark", *columns]]
-    lines += [
-        [row, *(texts.get((row, column), "") for column in columns)] for row in dict.fromkeys(c[0] for c in cells)
+    What was measured has a row a benchmark and a column a model; what is published, of many models, the reverse.
+    """
+    above = f"oints above {next(iter(table['baseline'].dropna()), '')}"
+    measured = ("benchmark", "model"), table[table["kind"] == "measured"]
+    published = ("model", "benchmark"), table[table["kind"] == "published"]
+    parts = [
+        ("Per cent correct", *measured, "score", score),
+        (f"P{above}", *measured, "difference", difference),
+        ("Points above its published score", *measured, "gap", gap),
+        ("Published elsewhere, per cent correct", *published, "score", score),
+        (f"Published elsewhere, p{above}", *published, "difference", difference),
     ]
+    return "\n".join(
+        f"{title}, with 95 % intervals.\n\n{_crossed(axes, part[part[column].notna()], say)}"
+        for title, axes, part, column, say in parts
+        if part[column].notna().any()
+    )
+
+
+def _crossed(axes: tuple[str, str], table: pd.DataFrame, say: Callable[[Any], str]) -> str:
+    """A Markdown table, padded, of what is said of every row: one column's values down, another's across."""
+    down, across = axes
+    texts = {(getattr(row, down), getattr(row, across)): say(row) for row in table.itertuples()}
+    heads, names = table[across].unique(), table[down].unique()
+    lines = [[down, *heads], *([name, *(texts.get((name, head), "") for head in heads)] for name in names)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     lines.insert(1, ["-" * width for width in widths])
-    return "".join(_padded(line, widths) for line in lines)
-
-
-def _padded(line: Iterable[str], widths: list[int]) -> str:
-    return "| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |\n"
+    padded = ([cell.ljust(width) for cell, width in zip(line, widths, strict=True)] for line in lines)
+    return "".join("| " + " | ".join(line) + " |\n" for line in padded)

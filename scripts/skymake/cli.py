@@ -6,7 +6,7 @@ import sys
 
 from skymake import UserError
 
-# command -> module with `describe(parser)`, which adds the arguments, and `run(arguments)`, which returns the exit status
+# command -> module with `describe(parser)`, which adds the arguments, and `run(arguments) -> exit status`; and its help
 COMMANDS = {
     "grade": ("skymake.grading.files", "grade traces against their problems"),
     "grade-diff": ("skymake.grading.differences", "which verdicts differ between two files of verdicts"),

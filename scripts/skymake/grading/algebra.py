@@ -6,6 +6,7 @@ takes any two planes for one, so equality is decided here, by values: of constan
 to many digits and relative to their size. Two expressions that agree so are equal; no simplification has to succeed.
 """
 
+import functools
 import logging
 import random
 import re
@@ -19,7 +20,7 @@ from sympy.core.function import AppliedUndef
 from sympy.core.relational import Relational
 
 from skymake.grading.equality import DIFFERENT, EQUAL, UNDECIDED, Equality
-from skymake.grading.notation import BRACKET, CLOSING, OPENING
+from skymake.grading.notation import BRACKET, CLOSING, OPENING, TRIGONOMETRY
 from skymake.grading.numerals import KEY_DECIMALS, number, rounds_to
 
 DIGITS = 50
@@ -39,9 +40,7 @@ MISREAD = re.compile(
     r"\\overline\s*\{?\d|\\dot\s*\{?\d|\\[bp]?mod|\\equiv|\\[lc]?dots|\.\.\.|\d'|[a-zA-Z]'|\\prime|\\mid|\{[^{}]*:|\d_|\|\s*\\"
 )
 DEGREES = re.compile(r"(\d+(?:\.\d+)?)\s*\^\s*\\circ")
-TRIGONOMETRY = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc)(?![a-zA-Z])")
 CAPITAL = re.compile(r"(?<![\\a-zA-Z])[A-Z](?![a-zA-Z])")
-IMAGINARY = sympy.Symbol("i"), sympy.Symbol("i", real=True)
 
 logging.getLogger("math_verify").setLevel(logging.ERROR)  # it warns that its timers are off: these are outside
 
@@ -63,8 +62,11 @@ def equal(key: str, answer: str) -> Equality:
     return equal_sets(key_read, answer_read)
 
 
+@functools.lru_cache(maxsize=1000)  # many answers share a key
 def parsed(latex: str) -> sympy.Basic | sympy.MatrixBase | None:
     """LaTeX as SymPy with exact numbers; None for what the parser does not understand, or is known to misread."""
+    if (plain := number(latex)) is not None and plain.base is None:
+        return sympy.Rational(plain.value) / (100 if plain.percent else 1)
     if MISREAD.search(latex) or nesting(latex) > MAX_NESTING:
         return None
     if TRIGONOMETRY.search(latex):
@@ -88,11 +90,21 @@ def nesting(latex: str) -> int:
 
 
 def exact(expression: sympy.Basic | sympy.MatrixBase) -> sympy.Basic | sympy.MatrixBase:
-    """Decimals as the fractions they were written as, `i` as the imaginary unit, unknown functions as names."""
-    names = {letter: sympy.I for letter in IMAGINARY}
-    names |= {decimal: sympy.Rational(str(decimal)) for decimal in expression.atoms(sympy.Float)}
-    names |= {function: sympy.Symbol(str(function), real=True) for function in expression.atoms(AppliedUndef)}
-    return expression.xreplace(names)
+    """Decimals as the fractions they were written as, variables real, `i` the imaginary unit, unknown functions as
+    variables, and odd roots of negative numbers negative.
+    """
+    meant: dict[sympy.Basic, sympy.Basic] = {
+        symbol: sympy.I if symbol.name == "i" else sympy.Symbol(symbol.name, real=True)
+        for symbol in expression.atoms(sympy.Symbol)
+    }
+    meant |= {decimal: sympy.Rational(str(decimal)) for decimal in expression.atoms(sympy.Float)}
+    meant |= {function: sympy.Symbol(str(function), real=True) for function in expression.atoms(AppliedUndef)}
+    meant |= {root: -((-root.base) ** root.exp) for root in expression.atoms(sympy.Pow) if is_odd_root(root)}
+    return expression.xreplace(meant)
+
+
+def is_odd_root(power: sympy.Pow) -> bool:
+    return bool(power.exp.is_Rational and power.exp.p == 1 and power.exp.q % 2 and power.base.is_negative)
 
 
 def equal_expressions(key: sympy.Expr, answer: sympy.Expr, written: str = "") -> Equality:
@@ -104,8 +116,6 @@ def equal_expressions(key: sympy.Expr, answer: sympy.Expr, written: str = "") ->
         found = value(answer, {}, DIGITS)
         if found is not None and found.is_real:
             return EQUAL if rounds_to(sympy.Rational(found), shown) else DIFFERENT
-    if shown is not None and shown.percent:
-        key = sympy.Rational(shown.value) / 100
     compared = 0
     for point in points(sorted(key.free_symbols | answer.free_symbols, key=str)):
         same = same_value(key, answer, point)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from enum import Enum
 from fractions import Fraction
 
-from skymake.grading.notation import TEXT, Answer, Expression, Group, Relation, Words, read
+from skymake.grading.notation import TEXT, Answer, Expression, Group, Relation, Words, clean, read
 from skymake.grading.numerals import Number, number_word, same_number
 
 SYNONYMS = {
@@ -14,6 +14,7 @@ SYNONYMS = {
     "does not exist": "no solution", "dne": "no solution", "empty set": "no solution", r"\emptyset": "no solution",
     "true": "yes", "false": "no",
 }  # fmt: skip
+LONE_BRACES = re.compile(r"(?<!\\)\{(\w)\}")
 SETS = {"()", "[]", "[)", "(]", "u", "{}"}
 
 
@@ -43,6 +44,7 @@ def compare(key: str, answer: str, algebra: Algebra = no_algebra) -> Equality:
 
     Two missing answers are not equal: an empty key is UNDECIDED.
     """
+    key, answer = clean(key), clean(answer)
     if not squeezed(key):
         return UNDECIDED
     if squeezed(key) == squeezed(answer):
@@ -51,8 +53,8 @@ def compare(key: str, answer: str, algebra: Algebra = no_algebra) -> Equality:
 
 
 def squeezed(text: str) -> str:
-    """Text without white space, dollars and text commands: equal text is an equal answer, whatever it means."""
-    return re.sub(r"\s|\$|\\[()\[\]](?!\s*\d)", "", TEXT.sub(r"\1", text)).strip(".")
+    """Cleaned text without white space, text commands and needless braces: equal text is an equal answer."""
+    return LONE_BRACES.sub(r"\1", re.sub(r"\s", "", TEXT.sub(r"\1", text)))
 
 
 def _same_reading(key: Answer, answer: Answer) -> tuple[Answer, Answer]:
@@ -149,10 +151,14 @@ def _compare_unordered(key: tuple[Answer, ...], answer: tuple[Answer, ...], alge
         return DIFFERENT
     left = sorted(answer, key=_rank)
     for item in sorted(key, key=_rank):
-        match = next((other for other in left if _compare(item, other, algebra) is EQUAL), None)
-        if match is None:
-            return DIFFERENT
-        left.remove(match)
+        outcomes = []
+        for other in left:
+            outcomes.append(_compare(item, other, algebra))
+            if outcomes[-1] is EQUAL:
+                left.remove(other)
+                break
+        else:
+            return UNDECIDED if UNDECIDED in outcomes else DIFFERENT
     return EQUAL
 
 

@@ -17,7 +17,8 @@ CUE = re.compile(
     r"\b(?:answers?|(?:correct|right|best) (?:option|choice))\b"
     r"[^\n.:=$]{0,40}?(?:\s(?:is|are|(?:should|must|would|will) be)\b|[:=]|(?=\$|\\\(|\\\[))"
     r"(?![: \t]*(?:indeed |also |definitely |still )?"
-    r"(?:correct|right|wrong|reasonable|confirmed|consistent|found|obtained|not)\b)[: \t]*"
+    r"(?:correct|right|wrong|reasonable|confirmed|consistent|found|obtained|not)\b)"
+    r"[: \t]*(?:(?:indeed|definitely|also|still|therefore|thus|just|simply|exactly|clearly|actually) )?"
     r"|\u7b54\u6848(?:\u662f|\u4e3a|:|\uff1a)[:\uff1a \t]*",
     re.IGNORECASE,
 )

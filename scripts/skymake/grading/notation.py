@@ -100,7 +100,9 @@ COUNTED = re.compile(  # `8 meals`, `28 different pizzas`
     r"(?P<count>[-+\d.,/ ]*\d)\s+(?!(?:hundred|thousand|million|billion|trillion|dozen|pi|sqrt|mod)s?\b)"
     r"[a-zA-Z]{2,}(?:\s[a-zA-Z]{2,}){0,3}"
 )
+TRIGONOMETRY = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc)(?![a-zA-Z])")
 OPERATOR = re.compile(rf"\\(?:le|ge|ne|approx|equiv|in|to|mapsto|sim){END}|[=<>]")
+BUILDER = re.compile(r"\\\{\s*[a-zA-Z]\s*(?::|\||\\mid(?![a-zA-Z]))(?P<property>[^:|]*)\\\}")  # `\{x : x > 2\}`
 SEPARATOR = re.compile(r"[,;]|(?<![a-zA-Z\\])(?:and|or)(?![a-zA-Z])")
 CUP = re.compile(rf"\\cup{END}")
 PLUS_MINUS = re.compile(rf"\\(pm|mp){END}\s*")
@@ -116,12 +118,12 @@ def clean(text: str) -> str:
     text = text.translate(SYMBOLS)
     for pattern, replacement in REWRITES:
         text = pattern.sub(replacement, text)
-    return text.strip(" .:")
+    return text.strip(" :").removesuffix(".").rstrip()
 
 
 def read(text: str) -> Answer:
-    """The structure of an answer. Never fails: what has none of the known structures is an `Expression`."""
-    return _read(clean(text), 0)
+    """The structure of a cleaned answer. Never fails: what has none of the known structures is an `Expression`."""
+    return _read(text, 0)
 
 
 def _read(text: str, depth: int) -> Answer:
@@ -181,6 +183,8 @@ def _is_prose(text: str) -> bool:
 def _bracketed(text: str, depth: int) -> Answer | None:
     if (found := enclosed(text)) is None:
         return None
+    if builder := BUILDER.fullmatch(text):
+        return _read(builder["property"].strip(), depth)
     brackets, content = found
     parts = [part for part in split(content, SEPARATOR) if part]
     if brackets == "{}" or (len(parts) == 1 and brackets in ("()", "[]")):  # LaTeX's own braces, or mere parentheses
@@ -230,6 +234,8 @@ def _plus_minus(text: str, depth: int) -> Group | None:
 
 
 def _without_unit(text: str, depth: int) -> Answer | None:
+    if TRIGONOMETRY.search(text):  # the degrees of an angle are no unit of the answer
+        return None
     counted = COUNTED.fullmatch(text)
     bare = counted["count"] if counted else UNIT.sub("", text).strip()
     return _read(bare, depth) if bare and bare != text else None

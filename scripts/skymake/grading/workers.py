@@ -22,16 +22,6 @@ import msgspec
 from skymake.sandbox import isolation, kernel
 from skymake.sandbox.seccomp import Filter
 
-WARMING = (  # comparisons of every kind, so that what SymPy imports only when it is used is imported before the fork
-    ("x+1", r"\frac{x^2-1}{x-1}"),
-    (r"\sec x + e^{i\pi} + \ln 2", r"\frac{1}{\cos x} + \log_2 8 + \binom{5}{2}!"),
-    (r"\sqrt{2}", r"\sqrt[3]{8} + |1-\pi| + \lfloor 2.5 \rfloor"),
-    ("y = 2x + 1", "x = 3y^2"),
-    (r"x \le 5", r"-2 < x \le 5"),
-    (r"x^2 \ge 4", r"(-\infty,-2] \cup [2,\infty)"),
-    (r"\begin{pmatrix} 1 \\ x \end{pmatrix}", r"2 \begin{pmatrix} 1/2 \\ x \end{pmatrix}"),
-    (r"\int_0^1 x \, dx", r"\sum_{n=1}^{3} n"),
-)
 JOBS_PER_WORKER = 2000  # the caches of computer algebra grow
 START_S = 120.0  # a busy machine takes long to import
 READY = b"r"
@@ -275,8 +265,7 @@ def main() -> None:
     control, tier, bounds = sys.argv[1:]
     from skymake.grading import algebra
 
-    for key, answer in WARMING:
-        algebra.equal(key, answer)
+    algebra.equal("x+1", r"\frac{x^2-1}{x-1}")  # imports, and tables of the parser, that every comparison needs
     isolation.enclose(tier)
     connection = socket.socket(fileno=int(control))
     connection.sendall(READY)

@@ -47,7 +47,7 @@ def grade(problem: Problem, text: str) -> Verdict:
 def stated(text: str) -> str | None:
     """What a text gives as its answer: the last box, what "the answer is" announces, or a letter on the last line."""
     said = extraction.solution(text)
-    if (found := extraction.boxed(said) or extraction.announced(said)) is not None:
+    if (found := extraction.boxed(said) or extraction.statement(said)) is not None:
         return found
     final = FINAL_LINE.fullmatch(said.rstrip().rpartition("\n")[2])
     return final["letter"] if final else None

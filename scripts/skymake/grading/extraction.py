@@ -98,17 +98,22 @@ def boxes(text: str) -> list[tuple[int, int, str]]:
 
 
 def announced(text: str) -> str | None:
-    """What the last "the answer is" (or "Answer:") says. None when nothing does."""
+    """The formula, number or words that the last "the answer is" announces. None when nothing does."""
+    said = statement(text)
+    if said is None or not is_prose(said):
+        return said
+    return last(SAYS.sub("", said, count=1).strip(DECORATION))
+
+
+def statement(text: str) -> str | None:
+    """What follows the last "the answer is" (or "Answer:"): a formula, or the rest of the sentence."""
     cues = list(CUE.finditer(text))
     if not cues:
         return None
     rest = text[cues[-1].end() :][:TAIL].lstrip(" \t\n*")
     if formula := FORMULA.match(rest):
         return content_of(formula)
-    statement = SENTENCE_END.split(rest, maxsplit=1)[0].strip(DECORATION)
-    if not is_prose(statement):
-        return statement or None
-    return last(SAYS.sub("", statement, count=1).strip(DECORATION))
+    return SENTENCE_END.split(rest, maxsplit=1)[0].strip(DECORATION) or None
 
 
 def stray(text: str) -> str | None:

@@ -1,0 +1,59 @@
+"""The commands of `skymake`, run as a user runs them."""
+
+import subprocess
+import sys
+
+import pytest
+from test_grading import ANSWERS, items, problems
+
+from skymake import records
+from skymake.records import Verdict
+
+
+def skymake(*arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "skymake.cli", *map(str, arguments)], capture_output=True, text=True)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("files")
+    records.write(folder / "problems.jsonl", problems().values())
+    records.write(folder / "traces.jsonl", [trace for _, trace in items()])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def graded(files):
+    named = ("--problems", files / "problems.jsonl", "--traces", files / "traces.jsonl")
+    return skymake("grade", *named, "--out", files / "verdicts.jsonl", "--workers", 2)
+
+
+def test_grade_writes_verdicts_and_counts_them(files, graded):
+    assert graded.returncode == 0, graded.stderr
+    statuses = [verdict.status for verdict in records.read(files / "verdicts.jsonl", Verdict)]
+    assert statuses == [status for _, _, status in ANSWERS]
+    assert "4  correct" in graded.stdout and "3  wrong" in graded.stdout
+
+
+def test_grade_diff_shows_what_flipped(files, graded):
+    same = skymake("grade-diff", files / "verdicts.jsonl", files / "verdicts.jsonl")
+    assert (same.returncode, same.stdout) == (0, "no verdict differs\n")
+    verdicts = list(records.read(files / "verdicts.jsonl", Verdict))
+    verdicts[1].status = "correct"
+    records.write(files / "other.jsonl", verdicts)
+    other = skymake("grade-diff", files / "verdicts.jsonl", files / "other.jsonl")
+    assert other.returncode == 1
+    assert "1  wrong -> correct" in other.stdout and "'63'" in other.stdout
+
+
+def test_a_mistake_is_named_without_a_traceback(files):
+    named = ("--problems", files / "nothing.jsonl", "--traces", files / "traces.jsonl", "--out", files / "out.jsonl")
+    run = skymake("grade", *named)
+    assert run.returncode == 2
+    assert run.stderr.strip() == f"skymake: {files / 'nothing.jsonl'}: no such file"
+
+
+def test_help_names_every_command_and_every_limit():
+    assert all(command in skymake("--help").stdout for command in ("grade", "grade-diff"))
+    assert all(option in skymake("grade", "--help").stdout for option in ("--comparator", "--sandbox", "--math-cpu-s"))
+    assert skymake("unheard-of").returncode == 2

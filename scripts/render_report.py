@@ -11,6 +11,7 @@ from skymake import UserError, records, rule
 from skymake import comparison as comparisons
 from skymake.funnel import Funnel
 from skymake.report import page
+from skymake.report.pictures import QUIET
 from skymake.statistics import Score
 
 
@@ -47,7 +48,7 @@ def render_report(
         settings=settings,
         table=table,
         cells=defaultdict(lambda: None, cells),
-        palette=page.colours([*table["model"], *losses]),
+        palette=dict.fromkeys(table["model"], QUIET) | page.colours([*(score.model for score in measured), *losses]),
         lead=choose_lead(table, [funnel.recipe for funnel in counted]),
         scores=measured,
         asked=ask(measured),

@@ -1,5 +1,7 @@
 """The page of the report: its templates, and what they know beside the data."""
 
+import itertools
+import re
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -7,11 +9,12 @@ from typing import Any
 
 import jinja2
 import pandas as pd
+from markupsafe import Markup
 
 from skymake import comparison, statistics
 from skymake.funnel import STAGES, Example, Funnel
 from skymake.report import pictures
-from skymake.report.pictures import SERIES
+from skymake.report.pictures import SERIES, Picture
 
 HERE = Path(__file__).parent
 
@@ -27,10 +30,17 @@ def render(**content: Any) -> str:
     )
     environment.filters |= {"colours": colours, "examples": examples, "flatten": flatten, "rejected": rejected}
     environment.filters |= {"difference": comparison.difference, "gap": comparison.gap, "words": words}
+    number = itertools.count()
+    environment.filters["inline"] = lambda picture: inline(picture, next(number))
     environment.tests["missing"] = pd.isna
     environment.globals |= {"pictures": pictures, "STAGES": STAGES, "shares": statistics.shares}
     css = (HERE / "page.css").read_text(encoding="utf-8")
     return environment.get_template("page.html.jinja").render(css=css, **content)
+
+
+def inline(picture: Picture, number: int) -> Markup:
+    """The SVG of a picture for the page, its ids made different from those of the page's other pictures."""
+    return Markup(re.sub(r'(id="|url\(#|href="#)', rf"\g<1>p{number}-", picture.svg))
 
 
 def colours(names: Iterable[str], first: int = 0) -> dict[str, str]:

@@ -67,7 +67,6 @@ def picture(draw: Callable[..., tuple[Figure, str]]) -> Callable[..., Picture]:
     def drawn(*args, **kwargs) -> Picture:
         with matplotlib.rc_context(STYLE):
             figure, alt = draw(*args, **kwargs)
-            matplotlib.rcParams["svg.hashsalt"] = alt  # ids that differ from picture to picture, not from run to run
             return Picture(to_svg(figure), alt)
 
     return drawn
@@ -81,7 +80,8 @@ def to_svg(figure: Figure) -> str:
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", svg, flags=re.DOTALL)
     svg = re.sub(r' ((width|height)="[\d.]+pt"|xmlns(:xlink)?="[^"]*")', "", svg)
-    svg = re.sub(r'<g id="[^"]*">', "<g>", svg)  # ids for editing by hand would clash between the pictures of a page
+    used = set(re.findall(r"#([^)\"]+)", svg))
+    svg = re.sub(r' id="([^"]+)"', lambda match: match[0] if match[1] in used else "", svg)
     for colour, variable in VARIABLES.items():
         svg = svg.replace(colour, f"var(--{variable})")
     return re.sub(r"\n\s*", "\n", svg)

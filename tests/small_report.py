@@ -1,0 +1,101 @@
+"""A report built from a handful of records by the functions of its rules, for the tests that read it."""
+
+from pathlib import Path
+
+import msgspec
+
+from compare_models import compare_models
+from count_funnel import count_funnel
+from render_report import render_report
+from score_model import score_model
+from skymake import records
+from skymake.records import ChoiceCheck, Failure, MathCheck, Origin, Problem, ProgramCheck, Trace, Verdict
+
+SAMPLING = {"temperature": 0.7, "max_tokens": 200, "samples": 2, "seed": 0}
+SETTINGS = {"project": "tiny", "seed": 0, "sampling": {"twice": SAMPLING}, "hosts": ["a & b"], "nothing": {}}
+SECRET = "a question that must not be shown"
+UNTIDY = "<script>alert('boo')</script> & thus \\boxed{5}"
+CHECKS = {"math": MathCheck("4"), "code": ProgramCheck(None, [records.Test("1", "2")]), "choice": ChoiceCheck("B", [])}
+# Set -> domain, question, and the status of the raw trace of each problem.
+SETS = {
+    "sums": ("math", "What is 2 + 2?", ["correct"] * 5 + ["wrong", "wrong", "no_answer"]),
+    "scripts": ("code", "Add one.", ["correct"] * 3 + ["runtime_error"]),
+    "secrets": ("choice", SECRET, ["correct", "wrong"]),
+}
+LOST = "sums-1"  # correct, but not after reformatting
+REPEATED = "sums-2"  # verified, but not kept
+
+
+def make_problem(name: str, domain: str, question: str, number: int) -> Problem:
+    difficulty = None if number == 0 else float(number % 2)
+    return Problem(f"{name}-{number}", name, domain, question, CHECKS[domain], difficulty, Origin("made", "1", number))
+
+
+def make_trace(problem: Problem, sample: int = 0, tokens: int = 50) -> Trace:
+    key = f"{problem.id}/{sample}"
+    return Trace(key, problem.id, sample, "teacher", UNTIDY, None, "stop", 10, tokens, 0.1, 0)
+
+
+def make_verdict(trace: Trace, status: str) -> Verdict:
+    return Verdict(trace.key, trace.problem, trace.sample, status, "5", "5 is not 4", 0.0, "math 1")
+
+
+def write_recipe(folder: Path) -> dict[str, list[str] | str]:
+    """The records of a recipe; returns the inputs of count_funnel."""
+    problems, traces, verdicts = [], [], []
+    for name, (domain, question, statuses) in SETS.items():
+        for number, status in enumerate(statuses):
+            problems.append(make_problem(name, domain, question, number))
+            traces.append(make_trace(problems[-1], tokens=40 + 10 * number))
+            verdicts.append(make_verdict(traces[-1], status))
+    filtered = [trace for trace, verdict in zip(traces, verdicts, strict=True) if verdict.status == "correct"]
+    again = [make_verdict(trace, "wrong" if trace.problem == LOST else "correct") for trace in filtered]
+    kept = [v for v in again if v.status == "correct" and v.problem != REPEATED]
+    provenance = [{"row": row, "problem": v.problem, "sample": v.sample, "key": v.key} for row, v in enumerate(kept)]
+    files = {"problems": problems, "traces": traces, "verdicts": verdicts, "filtered": filtered}
+    files |= {"reformatted": filtered, "reformatted_verdicts": again}
+    for name, entries in files.items():
+        records.write(folder / f"{name}.jsonl", entries)
+    records.write(folder / "provenance.jsonl", provenance)
+    dropped = {"a repeat": {"rows": 1}}
+    records.write_json(folder / "drops.json", {"set": "sums", "rows": 9, "kept": 8, "dropped": dropped})
+    inputs = {name: [str(folder / f"{name}.jsonl")] for name in files}
+    return inputs | {"provenance": str(folder / "provenance.jsonl"), "drops": [str(folder / "drops.json")]}
+
+
+def write_scores(folder: Path, models: dict[str, int], benchmarks: tuple[str, ...]) -> list[str]:
+    """The scores of models that solve so many of 20 problems, twice each; the last request of the last one fails."""
+    paths = []
+    for benchmark in benchmarks:
+        problems = [make_problem(benchmark, "math", SECRET, number) for number in range(20)]
+        for model, solved in models.items():
+            traces = [make_trace(problem, sample) for problem in problems for sample in (0, 1)][:-1]
+            verdicts = [make_verdict(t, "correct" if n // 2 < solved else "truncated") for n, t in enumerate(traces)]
+            failures = [Failure("k", problems[-1].id, 1, model, "timeout", "")]
+            entries = {"problems": problems, "traces": traces, "verdicts": verdicts, "failures": failures}
+            for name, records_of_it in entries.items():
+                records.write(folder / f"{name}.jsonl", records_of_it)
+            inputs = {name: [str(folder / f"{name}.jsonl")] for name in entries}
+            paths.append(str(folder / f"{model}-{benchmark}.json"))
+            score_model(**inputs, score=paths[-1], model=model, benchmark=benchmark, sampling=SAMPLING)
+    return paths
+
+
+def write_log(path: Path) -> str:
+    """A trainer's log: two steps and the line at the end, which has no loss."""
+    lines = [{"current_steps": 10, "total_steps": 20, "loss": 2.5, "lr": 0.1}, {"current_steps": 20, "loss": 0.5}]
+    records.write(path, [*lines, {"current_steps": 20, "total_steps": 20, "epoch": 1.0}])
+    return str(path)
+
+
+def write(folder: Path, models: dict[str, int], benchmarks: tuple[str, ...], baseline: str | None, recipes: int) -> str:
+    """The whole report, written to report.html and returned. The first recipe's checkpoint is `student`."""
+    scores = write_scores(folder, models, benchmarks)
+    csv, page = folder / "comparison.csv", folder / "report.html"
+    compare_models(scores, [], csv, folder / "comparison.md", list(models), list(benchmarks), baseline)
+    inputs, funnels = write_recipe(folder), [str(folder / f"funnel-{number}.json") for number in range(recipes)]
+    for number, funnel in enumerate(funnels):
+        count_funnel(**inputs, funnel=funnel, recipe="student" if number == 0 else f"r{number}", private=["secrets"])
+    logs = [write_log(folder / "student" / "trainer_log.jsonl")] if recipes else []
+    render_report(str(csv), scores, funnels, logs, str(page), "tiny_project", msgspec.to_builtins(SETTINGS))
+    return page.read_text()

@@ -3,6 +3,7 @@
 import itertools
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 import small_report
@@ -12,6 +13,7 @@ from count_funnel import count_funnel
 from skymake import UserError, comparison, records
 from skymake.funnel import CLIP, Funnel
 
+ROOT = Path(__file__).parents[1]
 MODELS = {"base": 4, "student": 16, "teacher": 12}
 BENCHMARKS = ("sums_test", "puzzles_test")
 
@@ -151,6 +153,24 @@ def test_colours_belong_to_the_page(page):
     body = page[page.index("<body>") :]
     assert set(re.findall(r"#[0-9a-f]{6}\b", body)) == set(), "a picture has a colour of its own"
     assert "var(--series-1)" in body
+
+
+def luminance(colour: str) -> float:
+    """The relative luminance of `#rrggbb` (WCAG 2.2)."""
+    parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_colour_stands_out_from_the_paper(scheme):
+    css = (ROOT / "scripts" / "skymake" / "report" / "page.css").read_text()
+    light, dark = css.split("prefers-color-scheme: dark")[:2]
+    colours = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", light if scheme == "light" else dark))
+    paper = luminance(colours.pop("paper"))
+    for name in colours.keys() - {"rule", "tint"}:  # lines and grounds, which say nothing
+        low, high = sorted((paper, luminance(colours[name])))
+        assert (high + 0.05) / (low + 0.05) >= (3 if name.startswith("series") else 4.5), name
 
 
 def test_the_same_records_give_the_same_page(page, tmp_path):

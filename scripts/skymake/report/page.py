@@ -17,6 +17,15 @@ from skymake.report import pictures
 from skymake.report.pictures import SERIES, Picture
 
 HERE = Path(__file__).parent
+LOST = {
+    "problems": "Rows that made no problem",
+    "traces": "Requests without a reply",
+    "filtered": "Not correct",
+    "reformatted": "Not to be reformatted",
+    "verified": "Not correct after that",
+    "kept": "Not kept",
+}
+"""Stage -> what did not get there, in words."""
 
 
 def render(**content: Any) -> str:
@@ -33,7 +42,7 @@ def render(**content: Any) -> str:
     number = itertools.count()
     environment.filters["inline"] = lambda picture: inline(picture, next(number))
     environment.tests["missing"] = pd.isna
-    environment.globals |= {"pictures": pictures, "STAGES": STAGES, "shares": statistics.shares}
+    environment.globals |= {"pictures": pictures, "STAGES": STAGES, "LOST": LOST, "shares": statistics.shares}
     css = (HERE / "page.css").read_text(encoding="utf-8")
     return environment.get_template("page.html.jinja").render(css=css, **content)
 

@@ -82,6 +82,8 @@ def _compare(key: Answer, answer: Answer, algebra: Algebra) -> Equality:
         return _compare_groups(key, answer, algebra)
     if isinstance(key, Words) or isinstance(answer, Words):
         return _compare_words(key, answer)
+    if key.unit and answer.unit and key.unit != answer.unit:
+        return DIFFERENT
     if key.number is not None and answer.number is not None:
         return EQUAL if same_number(key.number, answer.number) else DIFFERENT
     return algebra(key.latex, answer.latex)

@@ -29,13 +29,18 @@ DECORATION = " \t\r\n*_`,;:.!\u3002"
 SAYS = re.compile(r".*\b(?:is|are|equals)\b:?", re.DOTALL)
 PROSE = re.compile(r"(?<![^\W\d_])[^\W\d_]{2,}+['\u2019]?\s++[^\W\d_]{2}|[\u3040-\u9fff]{4}")
 COMMAND = re.compile(r"\\[a-zA-Z]+(?:\s*\{[^{}]*\})?")
+WORD = re.compile(r"(?!(?:and|or)\b)[^\W\dA-Z_]{2}")
+COUNTED = re.compile(r"(?:[-+\d.,/]+ )?[^\W\d_]+\.?")
+LONGEST_BARE = 300  # characters
 TAIL = 4000  # characters that a guess or a statement is looked for in
 
 
 def answer(text: str, allow_stray: bool = False) -> str | None:
-    """A trace's final answer as it wrote it: boxed, or announced, or (where allowed) the last formula or number."""
-    said = solution(text)
-    return boxed(said) or announced(said) or (stray(said) if allow_stray else None)
+    """A trace's final answer as it wrote it: boxed, or announced, or all that it says, or (where allowed) the last
+    formula or number.
+    """
+    said = solution(text).strip()
+    return boxed(said) or announced(said) or bare(said) or (stray(said) if allow_stray else None)
 
 
 def solution(text: str) -> str:
@@ -116,9 +121,15 @@ def statement(text: str) -> str | None:
     return SENTENCE_END.split(rest, maxsplit=1)[0].strip(DECORATION) or None
 
 
+def bare(text: str) -> str | None:
+    """The text itself when it is nothing but an answer: one short line without words, or a number and one word."""
+    if len(text) > LONGEST_BARE or ("\n" in text and "\\begin" not in text):
+        return None
+    return text if not WORD.search(COMMAND.sub("", text)) or COUNTED.fullmatch(text) else None
+
+
 def stray(text: str) -> str | None:
     """The text itself when it is no prose, or its last formula or number: only where the config allows guessing."""
-    text = text.strip()
     return text if text and not is_prose(text) else last(text[-TAIL:])
 
 

@@ -16,6 +16,11 @@ STATUSES = {
     "failed": "not_gradable",
     "died": "grader_failure",
 }
+DETAILS = {
+    "different": "the key is {key}",
+    "undecided": "neither equal to the key {key} nor different could be shown",
+}
+LONGEST_QUOTE = 80
 
 
 class MathGrader:
@@ -38,7 +43,8 @@ class MathGrader:
             outcome = self.compare(key, answer, problem.question)
         name = GRADER + (f" {ALGEBRA} {self._template.tier}" if outcome.cpu_seconds else "")
         status = STATUSES.get(outcome.outcome, outcome.outcome)
-        return Verdict("", problem.id, 0, status, answer, outcome.detail, outcome.cpu_seconds, name)
+        detail = outcome.detail or DETAILS.get(outcome.outcome, "").format(key=key[:LONGEST_QUOTE])
+        return Verdict("", problem.id, 0, status, answer, detail, round(outcome.cpu_seconds, 4), name)
 
     def compare(self, key: str, answer: str, question: str = "") -> Outcome:
         """Whether an answer equals the key, or names the option that does; by notation, or else by algebra."""

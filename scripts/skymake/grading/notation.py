@@ -5,19 +5,21 @@ Brackets decide what an answer is before any algebra: `(0,1)` is not `[0,1]`, `(
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from skymake.grading.numerals import Number, number
+from skymake.grading.units import without_unit
 
 MAX_DEPTH = 40  # of brackets and structures; no answer has more
 
 
 @dataclass(frozen=True)
 class Expression:
-    """One expression. `number` is its exact value when it is a plain number."""
+    """One expression. number: its exact value when it is a plain number. unit: what it is measured in, if known."""
 
     latex: str
     number: Number | None = None
+    unit: str | None = None
 
 
 @dataclass(frozen=True)
@@ -87,18 +89,6 @@ REWRITES = [
 ]  # fmt: skip
 TEXT = re.compile(
     rf"\\(?:text(?:bf|it|rm|sf|tt|normal)?|mbox|hbox|mathrm|mathbf|mathsf|mathit|operatorname|boldsymbol|bf|rm){END}\s*\{{([^{{}}]*)\}}"
-)
-POWER_OF_UNIT = r"(?:\s*\^\s*(?:\{\s*-?\d\s*\}|\d))?"
-UNIT = re.compile(
-    rf"(?:\\(?:text(?:bf|it|rm)?|mbox|mathrm)\s*\{{[^{{}}]*\}}{POWER_OF_UNIT}"
-    r"|\^\\circ\s*(?:\\(?:text|mathrm)\s*\{[CFK]\}|[CF](?![a-zA-Z]))?"
-    r"|(?<=[\d}\s])\s*(?:degrees?|radians?|(?:square|cubic|sq\.?) [a-z]+|units?"
-    r"|[cmk]m|kg|(?:kilo|centi|milli)?(?:met(?:er|re)s?|grams?)|feet|ft|inch(?:es)?|miles?|mph"
-    rf"|hours?|minutes?|seconds?|days?|years?|dollars?|cents?){POWER_OF_UNIT})\s*$"
-)
-COUNTED = re.compile(  # `8 meals`, `28 different pizzas`
-    r"(?P<count>[-+\d.,/ ]*\d)\s+(?!(?:hundred|thousand|million|billion|trillion|dozen|pi|sqrt|mod)s?\b)"
-    r"[a-zA-Z]{2,}(?:\s[a-zA-Z]{2,}){0,3}"
 )
 TRIGONOMETRY = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc)(?![a-zA-Z])")
 OPERATOR = re.compile(rf"\\(?:le|ge|ne|approx|equiv|in|to|mapsto|sim){END}|[=<>]")
@@ -236,9 +226,10 @@ def _plus_minus(text: str, depth: int) -> Group | None:
 def _without_unit(text: str, depth: int) -> Answer | None:
     if TRIGONOMETRY.search(text):  # the degrees of an angle are no unit of the answer
         return None
-    counted = COUNTED.fullmatch(text)
-    bare = counted["count"] if counted else UNIT.sub("", text).strip()
-    return _read(bare, depth) if bare and bare != text else None
+    if (found := without_unit(text)) is None:
+        return None
+    measured = _read(found[0], depth)
+    return replace(measured, unit=found[1]) if isinstance(measured, Expression) else measured
 
 
 def _words(text: str, depth: int) -> Words | None:

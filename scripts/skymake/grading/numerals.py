@@ -25,6 +25,8 @@ POWER = re.compile(
 )
 SCIENTIFIC = re.compile(rf"{SIGN}(?P<factor>\d+(?:\.\d+)?)[eE](?P<power>[-+]?\d{{1,3}})")
 PERCENT = re.compile(r"\s*(?:\\?%|(?:\\text\s*\{)?\s*(?:percent(?:age)?|pct)\s*\}?)\s*$")
+SCALE = re.compile(r"(?:\\text\s*\{)?\s*(hundred|thousand|million|billion|trillion)\s*\}?\s*$")
+SCALES = {"hundred": 100, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
 BASE = re.compile(r"_\s*(?:\{\s*(?:\\text\s*\{)?\s*(?P<base>\w+)\s*\}?\s*\}|(?P<base1>\d))$")
 
 SMALL = [
@@ -57,9 +59,12 @@ def number(text: str) -> Number | None:
     subscript = BASE.search(body)
     if subscript:
         body = body[: subscript.start()]
-    value, decimals = _value(body.strip())
+    scale = SCALE.search(body)
+    value, decimals = _value(body[: scale.start()].strip() if scale else body.strip())
     if value is None:
         return None
+    if scale:
+        return Number(value * SCALES[scale[1]])
     return Number(
         value,
         decimals,

@@ -21,8 +21,8 @@ LOST = {
     "problems": "Rows that made no problem",
     "traces": "Requests without a reply",
     "filtered": "Not correct",
-    "reformatted": "Not to be reformatted",
-    "verified": "Not correct after that",
+    "reformatted": "Not reformatted",
+    "verified": "Not correct after reformatting",
     "kept": "Not kept",
 }
 """Stage -> what did not get there, in words."""

@@ -6,6 +6,7 @@ import os
 import signal
 import string
 import time
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 
@@ -245,6 +246,33 @@ def test_a_dead_worker_is_replaced(grader):
     assert grader.grade(problem("x+1"), r"\boxed{1+x}").status == "correct"
     os.kill(grader._template._process.pid, signal.SIGKILL)
     assert grader.grade(problem("x+2"), r"\boxed{2+x}").status == "correct"
+
+
+def descendants(pid: int) -> list[int]:
+    """Processes below one, the deepest last."""
+    children = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return children + [below for child in children for below in descendants(child)]
+
+
+def test_a_comparison_that_kills_its_worker_is_tried_once_more_and_then_a_grader_failure():
+    template = Template(Bounds(cpu_s=20.0, memory_bytes=1 << 30), unsafe=False)
+    grader = MathGrader(template, stray_answer=False)
+    grader.grade(problem("x+1"), r"\boxed{1+x}")
+    with ThreadPoolExecutor(1) as thread:
+        verdict = thread.submit(grader.grade, problem("15"), r"\boxed{9^{9^{9^9}}}")
+        killed = set()
+        while not verdict.done():
+            worker = descendants(template._process.pid)[-1]
+            cpu = Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split()[11]
+            if worker not in killed and int(cpu) > 20:  # hundredths of a second: it is at work
+                os.kill(worker, signal.SIGKILL)
+                killed.add(worker)
+            time.sleep(0.01)
+    assert verdict.result().status == "grader_failure"
+    assert len(killed) == 2
+    assert grader.grade(problem("x+2"), r"\boxed{2+x}").status == "correct"
+    grader.close()
+    template.close()
 
 
 def pathological() -> dict[str, tuple[str, str]]:

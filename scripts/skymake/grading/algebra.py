@@ -25,7 +25,8 @@ from skymake.grading.numerals import KEY_DECIMALS, number, rounds_to
 
 DIGITS = 50
 MORE_DIGITS = 1200  # tells 1 from 1 + 2^-2019
-POINTS = 5
+POINTS = 7
+WHOLE = {"n": (10, 60), "m": (2, 30), "k": (1, 9)}  # ranges in which a binomial coefficient of two is not zero
 MAX_NESTING = 100  # the parser's time is exponential in it
 CONFIG = [  # units are notation's business: the parser would take the m of 37m/4 for metres
     LatexExtractionConfig(
@@ -69,6 +70,7 @@ def parsed(latex: str) -> sympy.Basic | sympy.MatrixBase | None:
         return sympy.Rational(plain.value) / (100 if plain.percent else 1)
     if MISREAD.search(latex) or nesting(latex) > MAX_NESTING:
         return None
+    latex = latex.replace(" or ", ", ")
     if TRIGONOMETRY.search(latex):
         latex = DEGREES.sub(r"\\frac{\1\\pi}{180}", latex)
     capitals = set(CAPITAL.findall(latex))
@@ -116,19 +118,27 @@ def equal_expressions(key: sympy.Expr, answer: sympy.Expr, written: str = "") ->
         found = value(answer, {}, DIGITS)
         if found is not None and found.is_real:
             return EQUAL if rounds_to(sympy.Rational(found), shown) else DIFFERENT
-    compared = 0
-    for point in points(sorted(key.free_symbols | answer.free_symbols, key=str)):
+    symbols = sorted(key.free_symbols | answer.free_symbols, key=str)
+    agreed = 0
+    for point in points(symbols):
         same = same_value(key, answer, point)
         if same is False:
             return DIFFERENT
-        compared += same is True
-    return EQUAL if compared >= min(POINTS, 1 + 2 * bool(key.free_symbols | answer.free_symbols)) else UNDECIDED
+        agreed += same is True
+        if agreed == (POINTS if symbols else 1):
+            return EQUAL
+    return UNDECIDED
 
 
 def points(symbols: list[sympy.Symbol]) -> Iterator[dict[sympy.Symbol, sympy.Rational]]:
-    """Random points to compare functions at; the one empty point for constants."""
+    """Random points to compare functions at; the one empty point for constants. `n`, `m` and `k` are whole numbers."""
     for _ in range(2 * POINTS if symbols else 1):
-        yield {symbol: sympy.Rational(random.randint(-4000, 4000), 997) for symbol in symbols}
+        yield {
+            symbol: sympy.Integer(random.randint(*WHOLE[symbol.name]))
+            if symbol.name in WHOLE
+            else sympy.Rational(random.randint(-4000, 4000), 997)
+            for symbol in symbols
+        }
 
 
 def same_value(key: sympy.Expr, answer: sympy.Expr, point: dict[sympy.Symbol, sympy.Rational]) -> bool | None:
@@ -238,6 +248,9 @@ def equal_sets(key: sympy.Basic, answer: sympy.Basic) -> Equality:
 def as_set(thing: sympy.Basic) -> sympy.Set | None:
     if isinstance(thing, And):
         thing = sympy.And(*thing._unsorted_args)
+    if isinstance(thing, sympy.FiniteSet) and thing.args and all(is_relation(item) for item in thing.args):
+        parts = [as_set(item) for item in thing.args]
+        return None if None in parts else sympy.Union(*parts)
     if isinstance(thing, sympy.Set):
         return thing.doit() if isinstance(thing, sympy.Complement) else thing
     if isinstance(thing, sympy.logic.boolalg.Boolean) and len(thing.free_symbols) == 1:

@@ -76,6 +76,8 @@ def _read_like(one: Answer, other: Answer) -> Answer:
 
 
 def _compare(key: Answer, answer: Answer, algebra: Algebra) -> Equality:
+    if _are_alternatives(key) or _are_alternatives(answer):
+        return algebra(key.latex, answer.latex)
     if isinstance(key, Relation) or isinstance(answer, Relation):
         return _compare_relations(key, answer, algebra)
     if isinstance(key, Group) or isinstance(answer, Group):
@@ -87,6 +89,15 @@ def _compare(key: Answer, answer: Answer, algebra: Algebra) -> Equality:
     if key.number is not None and answer.number is not None:
         return EQUAL if same_number(key.number, answer.number) else DIFFERENT
     return algebra(key.latex, answer.latex)
+
+
+def _are_alternatives(answer: Answer) -> bool:
+    """Whether an answer is several inequalities, one of which holds: together they describe one set."""
+    return (
+        isinstance(answer, Group)
+        and " or " in answer.latex
+        and all(isinstance(item, Relation) and item.operator != "=" for item in answer.items)
+    )
 
 
 def _compare_words(key: Answer, answer: Answer) -> Equality:

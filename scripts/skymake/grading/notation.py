@@ -82,7 +82,7 @@ REWRITES = [
         (r"(?<=\d)(?:\{,\}|,\s*\\!|\\[,;:! ])\s*(?=\d{3}(?!\d))", ""),
         (rf"(?<!\\)\\[!,;:> ]|\\(?:quad|qquad|thinspace|enspace){END}|~", " "),
         (rf"\\degree{END}|\^\s*\{{\s*\\circ\s*\}}", r"^\\circ "),
-        (r"\\(?:text|mbox|textrm|mathrm)\s*\{\s*,?\s*(?:and|or)\s*\}", r", "),
+        (r"\\(?:text|mbox|textrm|mathrm)\s*\{\s*,?\s*(and|or)\s*\}", r" \1 "),
         (r"\\(?:text|mbox|textrm|mathrm)\s*\{\s*\}", ""),
         (r"\s+", " "),
     ]

@@ -24,7 +24,7 @@ ROWS = Path(__file__).parents[1] / "fixtures" / "equivalence.txt"
 
 def generated() -> dict[str, Pairs]:
     """Sets that need no data: integers, and the table of the tests."""
-    integers = [(str(n % 997), rf"We add, so $x = {n}$ and the answer is $\boxed{{{n % 991}}}$.") for n in range(1000)]
+    integers = [(str(n % 997), rf"We add, so $x = {n}$ and the answer is $\boxed{{{n % 991}}}$.") for n in range(5000)]
     table = [line.split(" | ") for line in ROWS.read_text(encoding="utf-8").splitlines() if " | " in line]
     return {
         "generated integers": integers,

@@ -31,6 +31,11 @@ def programs(text: str, entry: str | None) -> list[str]:
     return [block.code for block in sorted(found, key=lambda block: not _is_program(block, entry))]
 
 
+def last_program(text: str) -> list[str]:
+    """The source in the last block of a text, thought or not; empty when there is none."""
+    return [block.code for block in blocks(text)][-1:]
+
+
 def blocks(text: str) -> Iterator[Block]:
     """The fenced blocks of a text, in order. One that is never closed reaches to the end."""
     lines = iter(text.splitlines())

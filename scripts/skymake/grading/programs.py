@@ -2,7 +2,7 @@
 
 import re
 
-from skymake.grading.code_blocks import programs
+from skymake.grading.code_blocks import last_program, programs
 from skymake.grading.comparators import COMPARATORS
 from skymake.grading.limits import Limits
 from skymake.grading.trial import Finding, Trial
@@ -42,6 +42,8 @@ class ProgramGrader:
 
     def grade(self, problem: Problem, text: str) -> Verdict:
         """The verdict on one text; `key` and `sample` are the caller's to set."""
+        if self._comparator.last_block:
+            return self._grade(problem, last_program(text))
         return self._grade(problem, programs(text, problem.check.entry))
 
     def grade_source(self, problem: Problem, source: str) -> Verdict:

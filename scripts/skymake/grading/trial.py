@@ -17,6 +17,7 @@ STATUS: dict[Ending, Status] = {
     Ending.OUTPUT_LIMIT: "output_limit",
 }
 GROUP_BYTES = 1 << 20  # of inputs that are sent together
+GROUP_GROWTH = 4
 GROUP_SHARE = 0.5  # of a test's time limit that a group may be expected to take
 LONGEST_QUOTE = 80
 
@@ -82,11 +83,11 @@ class Trial:
         return range(first, last)
 
     def _next_size(self, size: int, outcome: Outcome) -> int:
-        """How many tests to run next: twice as many as went well, as long as one test's time is plenty for them all."""
+        """How many tests to run next: many more than went well, as long as one test's time is plenty for them all."""
         if not outcome.alive:
             return 1
         affordable = GROUP_SHARE * self._check.time_limit_s * size / max(outcome.cpu_seconds, 1e-6)
-        return max(1, min(2 * size, int(affordable), MOST_INPUTS))
+        return max(1, min(GROUP_GROWTH * size, int(affordable), MOST_INPUTS))
 
     def _count_right(self, group: range, outcome: Outcome) -> int:
         """How many tests of a group, from the first, have the expected output."""

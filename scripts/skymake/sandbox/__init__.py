@@ -72,8 +72,9 @@ class Sandbox:
             raise self._died(error) from error
 
     def end(self) -> None:
-        """End the candidate's process."""
-        self._send(wire.END)
+        """End the candidate's process, if it has not died with the sandbox."""
+        if self._process is not None:
+            self._send(wire.END)
 
     def close(self) -> None:
         """End the zygote and all that it started."""

@@ -36,13 +36,14 @@ def become(job: dict, descriptors: list[int], memory_bytes: int, most_threads: i
     for own, given in enumerate(descriptors, start=INPUTS):
         dup2(given, own)
     os.closerange(3, INPUTS)
-    os.closerange(NULL + 1, 4096)
+    os.closerange(NULL + 1, 4 * OPEN_FILES)
     dup2(NULL, 2)
     _limit(memory_bytes, most_threads, job)
     isolation.seal(calls)
     sys.argv = [FILE]
     sys.stderr = sys.__stderr__ = _writer(2)
     run = Function(job["source"], job["entry"]) if job["entry"] else Script(job["source"])
+    write(NOTICE, wire.READY)
     while read(GO, 1):
         write(NOTICE, wire.pack_notice(_run_all(run, job["output_bytes"])))
     os._exit(0)
@@ -130,7 +131,9 @@ def _module(name: str) -> types.ModuleType:
 
 
 def _writer(descriptor: int) -> io.TextIOWrapper:
-    return io.TextIOWrapper(io.BufferedWriter(io.FileIO(descriptor, "w", closefd=False)), encoding="utf-8")
+    writer = io.TextIOWrapper(io.BufferedWriter(io.FileIO(descriptor, "w", closefd=False)), encoding="utf-8")
+    writer.mode = "w"  # as Python has it for its own, and templates for fast output ask
+    return writer
 
 
 def _set_streams(standard_input: int, standard_output: int) -> None:
@@ -138,6 +141,7 @@ def _set_streams(standard_input: int, standard_output: int) -> None:
     dup2(standard_output, 1)
     reader = io.BufferedReader(io.FileIO(0, closefd=False))
     sys.stdin = sys.__stdin__ = io.TextIOWrapper(reader, encoding="utf-8", errors="surrogateescape")
+    sys.stdin.mode = "r"
     sys.stdout = sys.__stdout__ = _writer(1)
 
 

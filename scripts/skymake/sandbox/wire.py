@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 # From the grader: a candidate as JSON (see `Zygote.begin`); inputs for it, or inputs for it in a new process; its end.
 CANDIDATE, INPUTS, FRESH_INPUTS, END = b"C", b"I", b"F", b"E"
-READY = b"R"
+READY = b"R"  # a zygote, to the grader; a candidate's process, before it runs anything of the candidate's
 MOST_INPUTS = 64  # of one frame
 LONGEST_DETAIL = 300  # bytes
 LONGEST_NOTICE = 4096  # what a pipe takes in one piece

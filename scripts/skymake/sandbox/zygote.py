@@ -13,6 +13,7 @@ import os
 import random
 import select
 import signal
+import site
 import socket
 import sys
 import time
@@ -116,6 +117,9 @@ class Zygote:
         for theirs in (given, go_read, notice_write):
             os.close(theirs)
         self._child = Child(pid, go, notice)
+        if os.read(notice, len(wire.READY)) != wire.READY:
+            status, _ = self._reap()
+            raise RuntimeError(f"no process for a candidate: wait status {status}")
 
     def _watch(self, child: Child) -> tuple[Outcome, list[int]]:
         """Start the child on its inputs and wait for the end: what came of it, and the sizes of its outputs."""
@@ -172,6 +176,7 @@ def warm_up(preload: list[str]) -> None:
         if name == "numpy":
             module.random.seed(0)
             candidate.NAMES["np"] = candidate.NAMES["numpy"] = module
+    site.setquit()  # `exit` and `quit`
     vars(builtins).update({name: value for name, value in candidate.NAMES.items() if not hasattr(builtins, name)})
     random.seed(0)  # a verdict does not depend on chance
     sys.set_int_max_str_digits(0)  # the sites' own limits are time and memory

@@ -230,6 +230,14 @@ def test_algebra_runs_behind_walls_and_says_so(grader):
     assert grader.grade(problem("62"), r"\boxed{62}").grader == "math/1"
 
 
+def test_without_a_sandbox_only_by_name():
+    template = Template(Bounds(cpu_s=5.0, memory_bytes=1 << 30), unsafe=True)
+    grader = MathGrader(template, stray_answer=False)
+    assert grader.grade(problem("x+1"), r"\boxed{1+x}").grader.endswith(" unsafe")
+    grader.close()
+    template.close()
+
+
 def test_missing_is_never_equal_to_missing(grader):
     assert grader.grade(problem(""), r"\boxed{}").status == "not_gradable"
     assert grader.grade(problem("5"), "no answer here").status == "no_answer"

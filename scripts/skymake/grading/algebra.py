@@ -36,9 +36,10 @@ CONFIG = [  # units are notation's business: the parser would take the m of 37m/
     )
 ]
 # What math-verify's parser misreads without an error: 0.\overline{3} as 0, 3 \pmod 7 as 7, y' as y, {x : x > 2} as
-# {x/x > 2}.
+# {x/x > 2}, 12_5 as 12.
 MISREAD = re.compile(
-    r"\\overline\s*\{?\d|\\dot\s*\{?\d|\\[bp]?mod|\\equiv|\\[lc]?dots|\.\.\.|\d'|[a-zA-Z]'|\\prime|\\mid|\{[^{}]*:|\d_|\|\s*\\"
+    r"\\overline\s*\{?\d|\\dot\s*\{?\d|\\[bp]?mod|\\equiv|\\[lc]?dots|\.\.\.|\w'|\\prime|\\mid|\d_"
+    r"|\\\{\s*\w+\s*(?:\\in[^|:]*)?[:|]"
 )
 DEGREES = re.compile(r"(\d+(?:\.\d+)?)\s*\^\s*\\circ")
 CAPITAL = re.compile(r"(?<![\\a-zA-Z])[A-Z](?![a-zA-Z])")
@@ -207,7 +208,7 @@ def proportional(key: sympy.Expr, answer: sympy.Expr, positive: bool) -> Equalit
         if one and other:
             if positive and not (one / other).is_positive:
                 return DIFFERENT
-            return equal_expressions(key * other, answer * one)
+            return equal_expressions(key * answer.xreplace(point), answer * key.xreplace(point))
     return UNDECIDED
 
 

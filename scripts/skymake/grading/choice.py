@@ -3,6 +3,7 @@
 import re
 import string
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from skymake.grading import extraction
 from skymake.grading.equality import EQUAL, NeedsAlgebra, compare
@@ -26,6 +27,13 @@ FINAL_LINE = re.compile(r"[\s*_(\[]*(?P<letter>[A-Z])[\s*_.)\]]*")
 LISTED = re.compile(
     r"(?:\\(?:text(?:bf|rm)?|mathrm|bf)\s*\{\s*)?\(\s*(?P<letter>[A-J])\s*\)(?:\s*\})?|(?:^|\n)\s*(?P<line>[A-J])[.):]\s"
 )
+
+
+class Label(NamedTuple):
+    """A letter, and the text that it stands before."""
+
+    letter: str
+    text: str
 
 
 def grade(problem: Problem, text: str) -> Verdict:
@@ -62,17 +70,17 @@ def option(answer: str, options: Mapping[str, str]) -> str | None:
     if len(by_text) == 1:
         return by_text[0]
     if label := labelled(plain):
-        letter, rest = within(label[0], options), label[1]
-        meant = [other for other, content in options.items() if same_text(content, rest)]
+        letter = within(label.letter, options)
+        meant = [other for other, content in options.items() if same_text(content, label.text)]
         return letter if not meant or letter in meant else None
     found = LEADING.match(plain) or NAMED.search(plain)
     return within(found["letter"], options) if found else None
 
 
-def labelled(text: str) -> tuple[str, str] | None:
+def labelled(text: str) -> Label | None:
     """Letter and text of an answer like `(B) 42`, `B. 42` or `\\textbf{(B)}\\ 42`."""
     found = LABELLED.fullmatch(TEXT.sub(r"\1", text))
-    return ((found["in"] or found["at"]).upper(), found["rest"]) if found else None
+    return Label((found["in"] or found["at"]).upper(), found["rest"]) if found else None
 
 
 def lone_letter(text: str) -> str | None:

@@ -48,8 +48,11 @@ class MathGrader:
 
     def compare(self, key: str, answer: str, question: str = "") -> Outcome:
         """Whether an answer equals the key, or names the option that does; by notation, or else by algebra."""
-        outcomes = [self._compare(*pair) for pair in readings(key, answer, question)]
-        return next((outcome for outcome in outcomes if outcome.outcome == "equal"), outcomes[0])
+        for pair in readings(key, answer, question):
+            outcome = self._compare(*pair)
+            if outcome.outcome == "equal":
+                break
+        return outcome
 
     def _compare(self, key: str, answer: str) -> Outcome:
         try:
@@ -70,16 +73,18 @@ def readings(key: str, answer: str, question: str) -> list[tuple[str, str]]:
     """Key and answer as they are, and with letters of options read: `\\textbf{(A)}\\ 5` is A and 5; where the question
     lists options, a letter is its option.
     """
-    letters = choice.lone_letter(key), choice.lone_letter(answer)
-    labels = choice.labelled(key), choice.labelled(answer)
-    found = [(key, answer)]
-    if all(labels):
-        found.append((labels[0][1], labels[1][1]))
-    elif labels[0]:
-        found.append((labels[0][letters[1] is None], answer))
-    elif labels[1]:
-        found.append((key, labels[1][letters[0] is None]))
-    elif (letters[0] is None) != (letters[1] is None):
+    as_written = key, answer
+    key_letter, answer_letter = choice.lone_letter(key), choice.lone_letter(answer)
+    key_label, answer_label = choice.labelled(key), choice.labelled(answer)
+    if key_label and answer_label:
+        meant = key_label.text, answer_label.text
+    elif key_label:
+        meant = key_label.letter if answer_letter else key_label.text, answer
+    elif answer_label:
+        meant = key, answer_label.letter if key_letter else answer_label.text
+    elif bool(key_letter) != bool(answer_letter):
         options = choice.options_in(question)
-        found.append((options.get(letters[0], key), options.get(letters[1], answer)))
-    return [pair for place, pair in enumerate(found) if pair not in found[:place]]
+        meant = options.get(key_letter, key), options.get(answer_letter, answer)
+    else:
+        meant = as_written
+    return [as_written] if meant == as_written else [as_written, meant]

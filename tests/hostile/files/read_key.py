@@ -1,0 +1,1 @@
+refused_or_harm("read the key", lambda: print(open(HOME + "/.ssh/id_ed25519").read()))

@@ -1,0 +1,3 @@
+line = "x" * 100_000
+while True:
+    print(line)

@@ -1,0 +1,3 @@
+import ctypes
+
+ctypes.memset(0, 1, 1)

@@ -1,0 +1,2 @@
+def add(a, b):
+    return "x" * 10_000_000

@@ -1,0 +1,6 @@
+from heapq import *
+
+
+class Solution:
+    def merge(self, a, b):
+        return a + b

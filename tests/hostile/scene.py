@@ -1,6 +1,6 @@
 """Runs hostile programs with victims at hand: a home with a key, a secret, listeners, and a folder for marks of harm.
 
-    python -m hostile.scene TIER        grades all of them, and prints what went wrong as JSON
+python -m hostile.scene TIER FILE...        grades these, and prints what went wrong as JSON
 """
 
 import contextlib
@@ -31,7 +31,8 @@ _PR_SET_CHILD_SUBREAPER = 36
 class Program(msgspec.Struct):
     """A line of index.jsonl. want: `accept`, `reject`, or the status that a verdict must have.
 
-    needs: `scratch` where it needs a folder to write in, which only namespaces give.
+    needs: `scratch`, a folder to write in, or `proc`, its own /proc: only namespaces give them, the latter not in every
+    container.
     """
 
     file: str
@@ -57,7 +58,7 @@ class Scene:
         self.marks.chmod(0o777)
         (home / ".ssh").mkdir(parents=True)
         (home / ".ssh" / "id_ed25519").write_text(SECRET)
-        self._path, abstract = root / "socket", f"skymake-{os.getpid()}"
+        self._path, abstract = root / "socket", f"skymake-{root.name}"
         self._tcp = self._listen(socket.AF_INET, ("127.0.0.1", 0))
         self._listeners = [
             self._tcp,
@@ -80,7 +81,7 @@ class Scene:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        del os.environ["SKYMAKE_TEST_SECRET"]
+        os.environ.pop("SKYMAKE_TEST_SECRET", None)
         self._stack.close()
 
     def _listen(self, family: int, address: object) -> socket.socket:
@@ -165,5 +166,10 @@ def run(tier: str, chosen: list[Program]) -> list[dict]:
     return found
 
 
+def main() -> None:
+    tier, *files = sys.argv[1:]
+    print(json.dumps(run(tier, [program for program in index() if program.file in files])))
+
+
 if __name__ == "__main__":
-    print(json.dumps(run(sys.argv[1], index())))
+    main()

@@ -78,23 +78,30 @@ def environment() -> dict[str, str]:
 
 @functools.cache
 def probe() -> Tier:
-    """The strongest tier that works here, tried in a process of its own.
+    """The strongest tier that works here.
 
     Raises UserError where none does, with the reason of each and what to do.
     """
     reasons = {}
     for tier in ("namespaces", "landlock"):
-        command = [sys.executable, "-S", "-P", "-B", "-m", "skymake.sandbox.isolation", tier]
-        trial = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=_PROBE_S)
-        if trial.returncode == 0:
+        if (reason := obstacle(tier)) is None:
             return tier
-        reasons[tier] = (trial.stderr.strip() or "no reason given").splitlines()[-1]
+        reasons[tier] = reason
     raise UserError(
         "no sandbox for untrusted programs on this machine: "
         + "; ".join(f"{tier}: {reason}" for tier, reason in reasons.items())
         + ". Allow user namespaces (sysctl user.max_user_namespaces, kernel.apparmor_restrict_unprivileged_userns=0), "
         "or use Linux 5.13 or later with Landlock, or, if you trust every model that is asked, set sandbox: unsafe"
     )
+
+
+def obstacle(tier: Tier) -> str | None:
+    """Why a tier does not work here, as a process of its own finds out; None when it does."""
+    command = [sys.executable, "-S", "-P", "-B", "-m", "skymake.sandbox.isolation", tier]
+    trial = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=_PROBE_S)
+    if trial.returncode == 0:
+        return None
+    return (trial.stderr.strip() or f"exit code {trial.returncode}").splitlines()[-1]
 
 
 def _folders_of_loaded_libraries() -> set[str]:

@@ -1,0 +1,136 @@
+"""Hostile programs get the verdict they deserve and do no harm, in every tier, as root and as an ordinary user."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hostile import scene
+from hostile.scene import Program, Scene
+
+from skymake.grading import programs
+from skymake.grading.programs import ProgramGrader
+from skymake.records import ProgramCheck, Test
+from skymake.sandbox import isolation
+
+ROOT = Path(__file__).parents[1]
+NOBODY = 65534
+GIVEN_BY = {"namespaces": {None, "scratch", "proc"}, "landlock": {None, "proc"}}
+VERSION_CHECK = f"import sys; assert sys.version_info[:2] == {sys.version_info[:2]}; sys.argv[2:] = []"
+OLD_KERNEL = """
+from skymake.sandbox import seccomp
+
+NEW_CALLS, ENOSYS = 424, 38  # every call since Linux 5.1 has such a number, on every machine
+rules = [(0x20, 0, 0, 0), (0x35, 0, 1, NEW_CALLS), (6, 0, 0, 0x50000 | ENOSYS), (6, 0, 0, 0x7FFF0000)]
+seccomp.program = lambda machine: rules
+seccomp.Filter().install()
+"""
+
+
+@pytest.fixture(scope="module", params=["namespaces", "landlock"])
+def tier(request) -> str:
+    if reason := isolation.obstacle(request.param):
+        pytest.skip(f"{request.param}: {reason}")
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def victims() -> Iterator[Scene]:
+    with Scene() as victims:
+        yield victims
+
+
+@pytest.fixture(scope="module")
+def grader(tier) -> Iterator[ProgramGrader]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(programs, "probe", lambda: tier)
+        with ProgramGrader(scene.LIMITS) as grader:
+            yield grader
+
+
+@pytest.mark.parametrize("program", scene.index(), ids=lambda program: program.file)
+def test_program(program: Program, tier, grader, victims):
+    if program.needs not in GIVEN_BY[tier]:
+        pytest.skip(f"{tier} gives no {program.needs}")
+    verdict = grader.grade_source(scene.problem(program.entry), victims.source(program.file))
+    assert list(scene.complaints(program, verdict, victims.harm())) == [], verdict
+
+
+def test_the_index_names_every_program():
+    on_disk = {str(path.relative_to(scene.FOLDER)) for path in scene.FOLDER.glob("*/*.py")}
+    assert on_disk == {program.file for program in scene.index()}
+
+
+def test_nothing_is_left_over(tier):
+    chosen = [program for program in scene.index() if program.file.startswith(("processes/", "forging/"))]
+    assert scene.run(tier, chosen) == []
+
+
+def run_elsewhere(python: str, tier: str, code: str = "", **options) -> list[dict]:
+    """What `scene.run` finds wrong in a process of its own, which runs some code before."""
+    packages = [path for path in sys.path if Path(path).name == "site-packages"]
+    path = os.pathsep.join([str(ROOT / "scripts"), str(ROOT / "tests"), *packages])
+    files = [
+        program.file for program in scene.index() if program.needs in GIVEN_BY[tier] and program.want != "time_limit"
+    ]
+    done = subprocess.run(
+        [python, "-B", "-c", f"{code}\nfrom hostile import scene\nscene.main()", tier, *files],
+        env={"PYTHONPATH": path, "HOME": "/"},
+        capture_output=True,
+        text=True,
+        **options,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_an_ordinary_user_is_as_safe(tier):
+    if os.geteuid() != 0:
+        pytest.skip("the other tests are run by an ordinary user already")
+    python = interpreter_of_everybody()
+    assert run_elsewhere(python, tier, user=NOBODY, group=NOBODY, extra_groups=[]) == []
+
+
+def interpreter_of_everybody() -> str:
+    """A Python of this version that an ordinary user may run, and that finds what the tests need; skips without one."""
+    for python in (sys.executable, shutil.which("python3", path="/usr/bin:/usr/local/bin")):
+        try:
+            run_elsewhere(python, "landlock", VERSION_CHECK, user=NOBODY, group=NOBODY, extra_groups=[])
+        except (OSError, TypeError, AssertionError):
+            continue
+        return python
+    pytest.skip("no Python of this version that an ordinary user may run")
+
+
+def test_a_kernel_without_the_calls_of_later_ones_will_do():
+    """Linux 4.18 as far as a filter can make it: no pidfd, clone3, close_range, mount_setattr, Landlock."""
+    if reason := isolation.obstacle("namespaces"):
+        pytest.skip(reason)
+    assert run_elsewhere(sys.executable, "namespaces", OLD_KERNEL) == []
+
+
+@pytest.mark.slow
+def test_published_hostile_programs(real_data, tier, victims, grader):
+    for line in (real_data / "hostile" / "index.jsonl").read_text().splitlines():
+        row = json.loads(line)
+        tests = [Test(case.get("stdin", case.get("args")), case["expected"]) for case in row["cases"]]
+        problem = scene.problem(None)
+        problem.check = ProgramCheck(row.get("fn_name"), tests, time_limit_s=1.0)
+        verdict = grader.grade_source(problem, (real_data / "hostile" / row["file"]).read_text())
+        assert (verdict.status == "correct") == (row["want"] == "accept"), (row["file"], verdict)
+        assert "SECRET" not in verdict.detail.replace("SECRET_KEY", "")
+    assert victims.harm() == []
+
+
+@pytest.mark.slow
+def test_published_adversarial_programs(real_data, tier, victims, grader):
+    problem = scene.problem(None)
+    problem.check = ProgramCheck(None, [Test("input1\n", "what no program prints\n")], time_limit_s=0.3)
+    for line in (real_data / "adversarial" / "programs.jsonl").read_text().splitlines():
+        verdict = grader.grade_source(problem, json.loads(line)["program"])
+        assert verdict.status not in ("correct", "grader_failure"), (line[:100], verdict)
+    assert victims.harm() == []

@@ -29,6 +29,13 @@ rules = [(0x20, 0, 0, 0), (0x35, 0, 1, NEW_CALLS), (6, 0, 0, 0x50000 | ENOSYS), 
 seccomp.program = lambda machine: rules
 seccomp.Filter().install()
 """
+MASKED_PROC = """
+from skymake.sandbox import kernel
+
+kernel.unshare(kernel.CLONE_NEWNS)
+kernel.mount("none", "/", None, kernel.MS_REC | kernel.MS_PRIVATE)
+kernel.mount("/dev/null", "/proc/cmdline", None, kernel.MS_BIND)
+"""
 
 
 @pytest.fixture(scope="module", params=["namespaces", "landlock"])
@@ -70,13 +77,12 @@ def test_nothing_is_left_over(tier):
     assert scene.run(tier, chosen) == []
 
 
-def run_elsewhere(python: str, tier: str, code: str = "", **options) -> list[dict]:
+def run_elsewhere(python: str, tier: str, code: str = "", given: set | None = None, **options) -> list[dict]:
     """What `scene.run` finds wrong in a process of its own, which runs some code before."""
+    given = GIVEN_BY[tier] if given is None else given
     packages = [path for path in sys.path if Path(path).name == "site-packages"]
     path = os.pathsep.join([str(ROOT / "scripts"), str(ROOT / "tests"), *packages])
-    files = [
-        program.file for program in scene.index() if program.needs in GIVEN_BY[tier] and program.want != "time_limit"
-    ]
+    files = [program.file for program in scene.index() if program.needs in given and program.want != "time_limit"]
     done = subprocess.run(
         [python, "-B", "-c", f"{code}\nfrom hostile import scene\nscene.main()", tier, *files],
         env={"PYTHONPATH": path, "HOME": "/"},
@@ -111,6 +117,12 @@ def test_a_kernel_without_the_calls_of_later_ones_will_do():
     if reason := isolation.obstacle("namespaces"):
         pytest.skip(reason)
     assert run_elsewhere(sys.executable, "namespaces", OLD_KERNEL) == []
+
+
+def test_a_container_that_masks_its_proc_will_do():
+    if os.geteuid() != 0 or isolation.obstacle("namespaces"):
+        pytest.skip("only root can mask a /proc, and only namespaces care")
+    assert run_elsewhere(sys.executable, "namespaces", MASKED_PROC, given={None, "scratch"}) == []
 
 
 @pytest.mark.slow

@@ -215,7 +215,8 @@ def test_what_cannot_start_says_why(tier, monkeypatch):
 
 
 def in_new_process(code: str, **options) -> subprocess.Popen:
-    path = os.pathsep.join([str(ROOT / "scripts"), str(ROOT / "tests")])
+    packages = [path for path in sys.path if Path(path).name == "site-packages"]
+    path = os.pathsep.join([str(ROOT / "scripts"), str(ROOT / "tests"), *packages])
     arguments = [sys.executable, "-c", textwrap.dedent(code)]
     return subprocess.Popen(arguments, env={"PYTHONPATH": path}, stdout=subprocess.PIPE, text=True, **options)
 

@@ -10,6 +10,7 @@ from skymake.grading import extraction
 PYTHON = ("python", "python3", "py", "py3", "")
 OPENING = re.compile(r"(?P<indent>[ \t]*(?:>[ \t]?)*)(?P<fence>`{3,}|~{3,})[ \t]*(?P<info>[^`]*)")
 LANGUAGE = re.compile(r"\{?\.?(?P<name>[\w+#-]*)")
+MOST_BLOCKS = 8  # that may be tried: a text of thousands is no answer
 PRINTS = re.compile(r"\bprint\b|\bwrite(?:lines)?\b")
 
 
@@ -28,7 +29,8 @@ def programs(text: str, entry: str | None) -> list[str]:
     """
     found = [block for block in blocks(extraction.solution(text)) if block.code.strip()]
     found.reverse()
-    return [block.code for block in sorted(found, key=lambda block: not _is_program(block, entry))]
+    found.sort(key=lambda block: not _is_program(block, entry))
+    return [block.code for block in found[:MOST_BLOCKS]]
 
 
 def last_program(text: str) -> list[str]:

@@ -91,18 +91,23 @@ class Trial:
 
     def _count_right(self, group: range, outcome: Outcome) -> int:
         """How many tests of a group, from the first, have the expected output."""
-        for right, (number, output) in enumerate(zip(group, outcome.outputs, strict=False)):
+        right = 0
+        for number, output in zip(group, outcome.outputs, strict=False):
             if not self._is_right(number, output):
-                return right
-        return len(outcome.outputs)
+                break
+            right += 1
+        return right
 
     def _failure(self, number: int, outcome: Outcome) -> tuple[Status, str] | None:
         """(status, why) when a test that ran alone was not passed."""
         if outcome.ending is not Ending.FINISHED:
             return None if outcome.ending in self._comparator.forgiven else (STATUS[outcome.ending], outcome.detail)
-        if self._is_right(number, outcome.outputs[0]):
+        output = (
+            outcome.outputs[0] if outcome.outputs else b""
+        )  # a program may say that it has finished when it has not
+        if self._is_right(number, output):
             return None
-        return "wrong", f"expected {_quoted(self._expected[number])}, got {_quoted(outcome.outputs[0])}"
+        return "wrong", f"expected {_quoted(self._expected[number])}, got {_quoted(output)}"
 
     def _is_right(self, number: int, output: bytes) -> bool:
         if self._check.entry is None:

@@ -13,13 +13,14 @@ import threading
 import types
 from collections.abc import Callable
 from json import dumps, loads
-from os import dup2, ftruncate, lseek, read, write
+from os import dup2, ftruncate, lseek, pwrite, read, write
 
 from skymake.sandbox import isolation, kernel, wire
 from skymake.sandbox.seccomp import Filter
 from skymake.sandbox.wire import Ending
 
-INPUTS, GIVEN, OUTPUT, GO, NOTICE, NULL = 58, 59, 60, 61, 62, 63  # the process's own copies, apart from 0, 1 and 2
+# The process's own copies, apart from 0, 1 and 2.
+INPUTS, SIZES, GIVEN, OUTPUT, GO, NOTICE, NULL = range(57, 64)
 OPEN_FILES = 64
 SPARE_THREADS = 256
 STACK_BYTES = 64 << 20
@@ -30,7 +31,7 @@ FILE = "solution.py"
 def become(job: dict, descriptors: list[int], memory_bytes: int, most_threads: int, calls: Filter) -> None:
     """Turn into the program of a job, and run on what INPUTS holds for every byte that comes on GO. Does not return.
 
-    descriptors: what becomes INPUTS, GIVEN, OUTPUT, GO, NOTICE and NULL. job: see `Zygote.begin`.
+    descriptors: what becomes INPUTS, SIZES, GIVEN, OUTPUT, GO, NOTICE and NULL. job: see `Zygote.begin`.
     """
     kernel.die_with_parent(signal.SIGKILL)
     for own, given in enumerate(descriptors, start=INPUTS):
@@ -45,23 +46,28 @@ def become(job: dict, descriptors: list[int], memory_bytes: int, most_threads: i
     run = Function(job["source"], job["entry"]) if job["entry"] else Script(job["source"])
     write(NOTICE, wire.READY)
     while read(GO, 1):
-        write(NOTICE, wire.pack_notice(_run_all(run, job["output_bytes"])))
+        ending, detail = _run_all(run, job["output_bytes"])
+        write(NOTICE, wire.pack_notice(ending, detail))
     os._exit(0)
 
 
-def _run_all(run: Callable[[bytes], None], most_bytes: int) -> wire.Notice:
-    """Run on all inputs, but not beyond one that does not end well, or once `most_bytes` are printed in all."""
-    sizes, start = [], lseek(OUTPUT, 0, os.SEEK_END)
-    for given in wire.unpack(_all(INPUTS)):
+def _run_all(run: Callable[[bytes], None], most_bytes: int) -> tuple[Ending, str]:
+    """Run on all inputs, but not beyond one that does not end well, or once `most_bytes` are printed in all.
+
+    SIZES gets how much each run that finished has printed, as soon as it has.
+    """
+    start = lseek(OUTPUT, 0, os.SEEK_END)
+    for number, given in enumerate(wire.unpack(_all(INPUTS))):
         ending, detail = _attempt(run, given)
         if ending is not Ending.FINISHED:
-            return wire.Notice(ending, sizes, detail.encode("utf-8", "replace"))
+            return ending, detail
         end = lseek(OUTPUT, 0, os.SEEK_END)
-        sizes.append(max(0, end - start))
+        size = wire.pack_size(max(0, end - start))
+        pwrite(SIZES, size, number * len(size))
         start = end
         if end > most_bytes:
             break
-    return wire.Notice(Ending.FINISHED, sizes, b"")
+    return Ending.FINISHED, ""
 
 
 def _limit(memory_bytes: int, most_threads: int, job: dict) -> None:

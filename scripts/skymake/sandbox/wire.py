@@ -10,12 +10,12 @@ CANDIDATE, INPUTS, FRESH_INPUTS, END = b"C", b"I", b"F", b"E"
 READY = b"R"  # a zygote, to the grader; a candidate's process, before it runs anything of the candidate's
 MOST_INPUTS = 64  # of one frame
 LONGEST_DETAIL = 300  # bytes
-LONGEST_NOTICE = 4096  # what a pipe takes in one piece
+LONGEST_NOTICE = 1 + LONGEST_DETAIL
+LONGEST_SIZES = 8 * MOST_INPUTS
 
 _SIZE = struct.Struct("<Q")
 _COUNT = struct.Struct("<I")
 _REPLY = struct.Struct("<B?dH")  # ending, alive, CPU seconds, size of the detail; then the detail, then the outputs
-_NOTICE = struct.Struct("<BI")  # ending, number of sizes; then the sizes, then the detail
 _LARGEST_PIECE = 1 << 20
 
 
@@ -42,14 +42,6 @@ class Outcome(NamedTuple):
     cpu_seconds: float
     detail: str
     outputs: list[bytes]
-
-
-class Notice(NamedTuple):
-    """What a candidate says of its runs: how the last ended, and how many bytes each that finished has printed."""
-
-    ending: Ending
-    sizes: list[int]
-    detail: bytes
 
 
 class Gone(Exception):
@@ -91,21 +83,24 @@ def unpack_outcome(packed: bytes) -> Outcome:
     return Outcome(Ending(ending), alive, cpu_seconds, detail.decode("utf-8", "replace"), unpack(outputs))
 
 
-def pack_notice(notice: Notice) -> bytes:
-    sizes = b"".join(map(_SIZE.pack, notice.sizes))
-    return _NOTICE.pack(notice.ending, len(notice.sizes)) + sizes + notice.detail[:LONGEST_DETAIL]
+def pack_notice(ending: Ending, detail: str) -> bytes:
+    return bytes((ending,)) + detail.encode("utf-8", "replace")[:LONGEST_DETAIL]
 
 
-def unpack_notice(packed: bytes) -> Notice:
-    """A notice from whoever has the pipe: anything at all, which is at worst a runtime error without a detail."""
-    if len(packed) < _NOTICE.size:
-        return Notice(Ending.RUNTIME_ERROR, [], b"")
-    ending, count = _NOTICE.unpack_from(packed)
-    start = _NOTICE.size + count * _SIZE.size
-    if ending > Ending.MEMORY_LIMIT or count > MOST_INPUTS or start > len(packed):
-        return Notice(Ending.RUNTIME_ERROR, [], b"")
-    sizes = [size for (size,) in _SIZE.iter_unpack(packed[_NOTICE.size : start])]
-    return Notice(Ending(ending), sizes, packed[start : start + LONGEST_DETAIL])
+def unpack_notice(packed: bytes) -> tuple[Ending, str]:
+    """(ending, detail) of a notice from whoever has the pipe. What is no notice is a runtime error."""
+    ending = Ending(packed[0]) if packed[0] <= Ending.MEMORY_LIMIT else Ending.RUNTIME_ERROR
+    return ending, packed[1 : 1 + LONGEST_DETAIL].decode("utf-8", "replace")
+
+
+def pack_size(size: int) -> bytes:
+    return _SIZE.pack(size)
+
+
+def unpack_sizes(packed: bytes) -> list[int]:
+    """As many sizes as are whole."""
+    whole = len(packed) // _SIZE.size * _SIZE.size
+    return [size for (size,) in _SIZE.iter_unpack(packed[:whole])]
 
 
 def _exactly(connection: socket.socket, size: int) -> bytes:

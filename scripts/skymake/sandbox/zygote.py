@@ -46,7 +46,7 @@ class Zygote:
         self._calls = Filter()
         self._job: dict = {}
         self._child: Child | None = None
-        self._inputs = self._output = -1
+        self._inputs = self._sizes = self._output = -1
 
     def serve(self) -> None:
         """Do as the frames say; raises wire.Gone in the end."""
@@ -77,29 +77,32 @@ class Zygote:
         """Run the candidate on inputs (see `wire.pack`), in the process that is alive from the last time if one is."""
         if self._child is None:
             self._fork()
-        os.ftruncate(self._inputs, 0)
-        os.ftruncate(self._output, 0)
+        for file in (self._inputs, self._sizes, self._output):
+            os.ftruncate(file, 0)
         rest, done = memoryview(packed), 0
         while done < len(packed):
             done += os.pwrite(self._inputs, rest[done:], done)
-        outcome, sizes = self._watch(self._child)
+        outcome = self._watch(self._child)
         outputs, start, most = [], 0, self._job["output_bytes"]
-        for size in sizes:
+        for size in wire.unpack_sizes(os.pread(self._sizes, wire.LONGEST_SIZES, 0)):
             if size > most:
                 break
             outputs.append(os.pread(self._output, size, start))
             start += size
-        if os.fstat(self._output).st_size - start > most:
+        unclaimed = os.fstat(self._output).st_size - start
+        if unclaimed > most:
             outcome = outcome._replace(ending=Ending.OUTPUT_LIMIT, detail=f"more than {most:,} bytes")
         if outcome.ending is not Ending.FINISHED:
             self.stop()
+        elif not outcome.alive:  # it ended itself in the midst of a run, with success
+            outputs.append(os.pread(self._output, unclaimed, start))
         return outcome._replace(alive=self._child is not None, outputs=outputs)
 
     def _fork(self) -> None:
-        for old in (self._inputs, self._output):
+        for old in (self._inputs, self._sizes, self._output):
             if old >= 0:
                 os.close(old)
-        self._inputs, self._output = os.memfd_create("inputs"), os.memfd_create("output")
+        self._inputs, self._sizes, self._output = map(os.memfd_create, ("inputs", "sizes", "output"))
         given = os.memfd_create("stdin")
         if self._tier == "namespaces":
             namespaces.renew_scratch()
@@ -110,7 +113,7 @@ class Zygote:
             try:
                 if self._tier == "namespaces":
                     os.chdir(namespaces.SCRATCH)
-                inherited = [self._inputs, given, self._output, go_read, notice_write, self._null]
+                inherited = [self._inputs, self._sizes, given, self._output, go_read, notice_write, self._null]
                 candidate.become(self._job, inherited, self._memory_bytes, self._most_threads, self._calls)
             finally:
                 os._exit(1)
@@ -121,8 +124,8 @@ class Zygote:
             status, _ = self._reap()
             raise RuntimeError(f"no process for a candidate: wait status {status}")
 
-    def _watch(self, child: Child) -> tuple[Outcome, list[int]]:
-        """Start the child on its inputs and wait for the end: what came of it, and the sizes of its outputs."""
+    def _watch(self, child: Child) -> Outcome:
+        """Start the child on its inputs and wait for the end."""
         cpu_limit, wall_limit = self._job["cpu_s"], self._job["wall_s"]
         waiting = select.poll()
         waiting.register(child.notice, select.POLLIN)
@@ -134,7 +137,7 @@ class Zygote:
             cpu, wall = child.cpu_seconds() - before, time.monotonic() - started
             if cpu >= cpu_limit or wall >= wall_limit:
                 self.stop()
-                return Outcome(Ending.TIME_LIMIT, False, cpu, f"{cpu:.2f} s of CPU in {wall:.2f} s", []), []
+                return Outcome(Ending.TIME_LIMIT, False, cpu, f"{cpu:.2f} s of CPU in {wall:.2f} s", [])
             left = min(cpu_limit - cpu, wall_limit - wall)
             events = waiting.poll(max(1, int(left * 1000)))
             if any(descriptor == self._control.fileno() for descriptor, _ in events):
@@ -143,19 +146,18 @@ class Zygote:
                 packed = os.read(child.notice, wire.LONGEST_NOTICE)
                 if not packed:
                     return self._ended(before)
-                notice = wire.unpack_notice(packed)
-                detail = notice.detail.decode("utf-8", "replace")
-                return Outcome(notice.ending, True, child.cpu_seconds() - before, detail, []), notice.sizes
+                ending, detail = wire.unpack_notice(packed)
+                return Outcome(ending, True, child.cpu_seconds() - before, detail, [])
 
-    def _ended(self, before: float) -> tuple[Outcome, list[int]]:
+    def _ended(self, before: float) -> Outcome:
         """The candidate has closed its notice pipe: it has exited, or it never will say how it went."""
         os.kill(self._child.pid, signal.SIGKILL)
         status, cpu = self._reap()
         code = os.waitstatus_to_exitcode(status)
         if code == 0 and not self._job["entry"]:
-            return Outcome(Ending.FINISHED, False, cpu - before, "", []), [os.fstat(self._output).st_size]
+            return Outcome(Ending.FINISHED, False, cpu - before, "", [])
         detail = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-        return Outcome(Ending.RUNTIME_ERROR, False, cpu - before, detail, []), []
+        return Outcome(Ending.RUNTIME_ERROR, False, cpu - before, detail, [])
 
     def _reap(self) -> tuple[int, float]:
         _, status, usage = os.wait4(self._child.pid, 0)

@@ -1,10 +1,10 @@
 import os
-import struct
 
-for notice in (b"\xff" * 4096, struct.pack("<BI", 0, 1 << 31), struct.pack("<BI", 0, 64) + b"\xff" * 512, b"\0"):
+for notice in (b"\xff" * 4096, b"\x04" + b"\xff" * 512, b"\x05", b"\0" * 1000):
     for descriptor in range(50, 64):
         try:
             os.set_blocking(descriptor, False)
             os.write(descriptor, notice)
+            os.pwrite(descriptor, notice, 0)
         except OSError:
             pass

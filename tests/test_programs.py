@@ -87,7 +87,7 @@ FUNCTION = [Test([n, [n, n]], [n, 2 * n]) for n in range(10)]
         ),
         ("f = lambda n, pair: [n, sum(pair)]\nif __name__ == '__main__':\n    f(input())", "correct"),
         ("import numpy as np\ndef f(n, pair):\n    return np.array([n, sum(pair)])", "correct"),
-        ("def f(n, pair):\n    return iter([n, sum(pair)])", "correct"),
+        ("def f(n, pair):\n    return iter([n, sum(pair)])", "wrong"),
         ("def f(n, pair):\n    return n", "wrong"),
         ("def f(n, pair):\n    return [[n, sum(pair)]]", "wrong"),
         ("def f(n, pair):\n    return {n, sum(pair)}", "wrong"),
@@ -230,7 +230,10 @@ def test_gradebench_on_a_machine_without_a_free_core(real_data):
 LAID_OUT_OTHERWISE = "0 0 0 2 4 \\n0 91"
 
 
-@pytest.mark.parametrize(("name", "adapter", "row_type"), [("apps", apps, apps.Apps), ("taco", taco, taco.Taco)])
+@pytest.mark.parametrize(
+    ("name", "adapter", "row_type"),
+    [("apps", apps, apps.Apps), pytest.param("taco", taco, taco.Taco, marks=pytest.mark.slow)],
+)
 def test_shipped_solutions_pass(real_data, grader, name, adapter, row_type):
     graded = 0
     for line in (real_data / name / f"{name}.jsonl").read_text().splitlines():
@@ -259,13 +262,21 @@ def lcb_problems(real_data: Path) -> dict[str, tuple[str | None, list[Test]]]:
             given = [json.loads(part) for part in test["input"].splitlines() if part] if entry else test["input"]
             tests.append(Test(given, json.loads(test["output"]) if entry else test["output"]))
         for test in side.get("observed_hidden_tests") or []:
-            literal = ast.literal_eval if entry else str
-            tests.append(Test(literal(test["input"]), literal(test["output"])))
+            tests.append(Test(literal(test["input"]), literal(test["output"])) if entry else Test(**test))
         found[row["question_id"]] = entry, tests
     return found
 
 
+def literal(text: str) -> object:
+    """A value as Python writes it; a bare text stands for itself."""
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+
+
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_published_verdicts_of_livecodebench(real_data, grader):
     """A completion that fails only on a hidden test of which no copy was seen must pass here; all others agree."""
     problems = lcb_problems(real_data)

@@ -71,7 +71,7 @@ def test_integer_keys_are_given_back(sandbox):
         ("exit(3)", Ending.RUNTIME_ERROR, "exit code 3"),
         ("import sys; sys.exit('no')", Ending.RUNTIME_ERROR, "exit code 1"),
         ("import os; os._exit(4)", Ending.RUNTIME_ERROR, "exit code 4"),
-        ("import ctypes; ctypes.string_at(0)", Ending.RUNTIME_ERROR, "killed by SIGSEGV"),
+        ("import ctypes; ctypes.string_at(0)", Ending.RUNTIME_ERROR, "killed: Segmentation fault"),
         ("x = bytearray(1 << 30)", Ending.MEMORY_LIMIT, "MemoryError:  (line 1)"),
         ("while True: pass", Ending.TIME_LIMIT, "s of CPU"),
         ("import time; time.sleep(9)", Ending.TIME_LIMIT, "0.00 s of CPU in 0.5"),
@@ -143,6 +143,8 @@ def test_preloaded_modules(tier):
 @pytest.mark.parametrize("package", ["numpy", "pandas", "scipy.stats", "sympy"])
 def test_packages_can_be_imported_inside(tier, package):
     pytest.importorskip(package)
+    if tier == "unsafe":
+        pytest.skip("nothing could be missing")
     sandbox = Sandbox(tier, memory_bytes=2 << 30)
     outcome = run(sandbox, f"import {package}\nprint({package}.__name__)", cpu_s=20.0, wall_s=60.0)
     assert outcome.outputs == [f"{package}\n".encode()], outcome.detail

@@ -63,7 +63,9 @@ def grader(tier) -> Iterator[ProgramGrader]:
 def test_program(program: Program, tier, grader, victims):
     if program.needs not in GIVEN_BY[tier]:
         pytest.skip(f"{tier} gives no {program.needs}")
-    verdict = grader.grade_source(scene.problem(program.entry), victims.source(program.file))
+    if tier == "landlock" and program.want == "time_limit":
+        pytest.skip("the clocks are the same in every tier")
+    verdict = grader.grade_source(scene.task(program), victims.source(program.file))
     assert list(scene.complaints(program, verdict, victims.harm())) == [], verdict
 
 

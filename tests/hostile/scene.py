@@ -7,6 +7,7 @@ import contextlib
 import ctypes
 import json
 import os
+import secrets
 import socket
 import sys
 import tempfile
@@ -128,13 +129,19 @@ def descendants() -> set[int]:
     return found - {os.getpid()}
 
 
-def problem(entry: str | None) -> Problem:
-    """The task of every program: the sum of two integers."""
-    if entry is None:
+def problem(entry: str | None, token: str | None = None) -> Problem:
+    """The task of every program: the sum of two integers, or to print a token that only the grader knows."""
+    if token:
+        tests = [Test("", token)]
+    elif entry is None:
         tests = [Test(f"{a} {b}\n", f"{a + b}\n") for a, b in PAIRS]
     else:
         tests = [Test([a, b], a + b) for a, b in PAIRS]
     return Problem("sum", "hostile", "code", "", ProgramCheck(entry, tests, CPU_S), None, Origin("own", "", 0))
+
+
+def task(program: Program) -> Problem:
+    return problem(program.entry, f"token-{secrets.token_hex(16)}" if program.file.startswith("secrets/") else None)
 
 
 def complaints(program: Program, verdict: Verdict, harm: list[str]) -> Iterator[str]:
@@ -146,7 +153,7 @@ def complaints(program: Program, verdict: Verdict, harm: list[str]) -> Iterator[
         yield f"want {program.want}"
     if verdict.status == "grader_failure":
         yield "the grader failed"
-    if "HARM" in verdict.detail or SECRET in verdict.detail:
+    if "HARM" in verdict.detail or SECRET in verdict.detail or "token-" in verdict.detail.partition(", got ")[2]:
         yield "harm"
     yield from harm
 
@@ -157,7 +164,7 @@ def run(tier: str, chosen: list[Program]) -> list[dict]:
     found = []
     with Scene() as scene, ProgramGrader(LIMITS) as grader:
         for program in chosen:
-            verdict = grader.grade_source(problem(program.entry), scene.source(program.file))
+            verdict = grader.grade_source(task(program), scene.source(program.file))
             if wrong := list(complaints(program, verdict, scene.harm())):
                 found.append({"file": program.file, "status": verdict.status, "detail": verdict.detail, "wrong": wrong})
         grader.close()

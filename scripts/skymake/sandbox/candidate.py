@@ -31,24 +31,45 @@ FILE = "solution.py"
 def become(job: dict, descriptors: list[int], memory_bytes: int, most_threads: int, calls: Filter) -> None:
     """Turn into the program of a job, and run on what INPUTS holds for every byte that comes on GO. Does not return.
 
-    descriptors: what becomes INPUTS, SIZES, GIVEN, OUTPUT, GO, NOTICE and NULL. job: see `Zygote.begin`.
+    descriptors: what becomes INPUTS, SIZES, GIVEN, OUTPUT, GO, NOTICE and NULL. job: see `Zygote.begin`. The first
+    notice is READY, before anything of the program has run, or else says why it could not.
     """
-    kernel.die_with_parent(signal.SIGKILL)
-    for own, given in enumerate(descriptors, start=INPUTS):
-        dup2(given, own)
-    os.closerange(3, INPUTS)
-    os.closerange(NULL + 1, 4 * OPEN_FILES)
-    dup2(NULL, 2)
-    _limit(memory_bytes, most_threads, job)
-    isolation.seal(calls)
-    sys.argv = [FILE]
-    sys.stderr = sys.__stderr__ = _writer(2)
-    run = Function(job["source"], job["entry"]) if job["entry"] else Script(job["source"])
+    try:
+        _set_up(descriptors, memory_bytes, most_threads, job, calls)
+        run = Function(job["source"], job["entry"]) if job["entry"] else Script(job["source"])
+    except BaseException as error:
+        write(NOTICE, _described(error).encode("utf-8", "replace"))
+        os._exit(1)
     write(NOTICE, wire.READY)
     while read(GO, 1):
         ending, detail = _run_all(run, job["output_bytes"])
         write(NOTICE, wire.pack_notice(ending, detail))
     os._exit(0)
+
+
+def _set_up(descriptors: list[int], memory_bytes: int, most_threads: int, job: dict, calls: Filter) -> None:
+    for own, given in enumerate(descriptors, start=INPUTS):
+        dup2(given, own)
+    os.closerange(3, INPUTS)
+    os.closerange(NULL + 1, 4 * OPEN_FILES)
+    dup2(NULL, 2)
+    kernel.die_with_parent(signal.SIGKILL)
+    limits = {
+        resource.RLIMIT_AS: memory_bytes,
+        resource.RLIMIT_CPU: int(job["total_cpu_s"]) + 5,  # should the zygote not see it in time
+        resource.RLIMIT_FSIZE: max(FILE_BYTES, job["file_bytes"]),
+        resource.RLIMIT_NPROC: most_threads,
+        resource.RLIMIT_NOFILE: OPEN_FILES,
+        resource.RLIMIT_STACK: STACK_BYTES,
+        resource.RLIMIT_CORE: 0,
+    }
+    for limit, value in limits.items():
+        hard = resource.getrlimit(limit)[1]
+        bound = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(limit, (bound, bound))
+    isolation.seal(calls)
+    sys.argv = [FILE]
+    sys.stderr = sys.__stderr__ = _writer(2)
 
 
 def _run_all(run: Callable[[bytes], None], most_bytes: int) -> tuple[Ending, str]:
@@ -68,24 +89,6 @@ def _run_all(run: Callable[[bytes], None], most_bytes: int) -> tuple[Ending, str
         if end > most_bytes:
             break
     return Ending.FINISHED, ""
-
-
-def _limit(memory_bytes: int, most_threads: int, job: dict) -> None:
-    hard_stack = resource.getrlimit(resource.RLIMIT_STACK)[1]
-    stack = STACK_BYTES if hard_stack == resource.RLIM_INFINITY else min(STACK_BYTES, hard_stack)
-    cpu = int(job["total_cpu_s"]) + 5  # should the zygote not see it in time
-    for limit, value in (
-        (resource.RLIMIT_AS, memory_bytes),
-        (resource.RLIMIT_CPU, cpu),
-        (resource.RLIMIT_FSIZE, max(FILE_BYTES, job["file_bytes"])),
-        (resource.RLIMIT_NPROC, most_threads),
-        (resource.RLIMIT_NOFILE, OPEN_FILES),
-        (resource.RLIMIT_STACK, stack),
-        (resource.RLIMIT_CORE, 0),
-    ):
-        hard = resource.getrlimit(limit)[1]
-        bound = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        resource.setrlimit(limit, (bound, bound))
 
 
 def _attempt(run: Callable[[bytes], None], given: bytes) -> tuple[Ending, str]:
@@ -173,8 +176,8 @@ class Script:
                 if thread is not threading.main_thread() and not thread.daemon:
                     thread.join()
             atexit._run_exitfuncs()
-            for stream in {output, sys.stdout}:
-                if not stream.closed:
+            for stream in (sys.stdout, output):
+                if stream is not None and not getattr(stream, "closed", False):
                     stream.flush()
 
 
@@ -234,11 +237,9 @@ def _with_integer_keys(arguments: list) -> list:
 
 
 def _plain(value: object) -> object:
-    """JSON of what JSON has no form for: arrays and iterators as lists. A set is never equal to a list."""
+    """JSON of what JSON has no form for: arrays as lists, anything else as what equals nothing expected."""
     if hasattr(value, "tolist"):
         return value.tolist()
-    if hasattr(value, "__next__"):
-        return list(value)
     return {type(value).__name__: repr(value)[: wire.LONGEST_DETAIL]}
 
 

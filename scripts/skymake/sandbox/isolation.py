@@ -38,10 +38,10 @@ def enclose(tier: Tier) -> None:
     if tier == "namespaces":
         namespaces.enter(readable_folders())
     elif tier == "landlock":
-        if os.geteuid() == 0 and _readable_by_all(readable_folders()):
+        if namespaces.can_become_nobody() and _readable_by_all(readable_folders()):
             namespaces.become_nobody()
         landlock.restrict([*readable_folders(), "/dev/urandom"], ["/dev/null"])
-        os.chdir("/")
+    os.chdir("/")
     kernel.set_dumpable(False)
 
 

@@ -6,6 +6,7 @@ Needs no privilege where the kernel gives users namespaces, and no call younger 
 import contextlib
 import os
 import signal
+from pathlib import Path
 
 from skymake.sandbox import kernel
 from skymake.sandbox.kernel import MS_BIND, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_PRIVATE, MS_RDONLY, MS_REC, MS_REMOUNT
@@ -31,10 +32,11 @@ def enter(readable: list[str]) -> None:
     """
     own = os.open("/proc/self", os.O_RDONLY | os.O_DIRECTORY)
     user, group = os.geteuid(), os.getegid()
-    if user == 0:  # root sees folders that nobody may not: its view is built before the id is given up
+    if can_become_nobody():  # root sees folders that nobody may not: its view is built before the id is given up
         kernel.unshare(kernel.CLONE_NEWNS)
         _build_root(readable)
-        user = group = become_nobody()
+        become_nobody()
+        user = group = NOBODY
         kernel.unshare(sum(_ALL))
         _map_ids(own, user, group)
     else:
@@ -54,13 +56,21 @@ def renew_scratch() -> None:
         kernel.mount("tmpfs", SCRATCH, "tmpfs", MS_NOSUID | MS_NODEV, SCRATCH_OPTIONS)
 
 
-def become_nobody() -> int:
-    """Give up root's id and groups; returns the new id."""
+def can_become_nobody() -> bool:
+    """Whether this is a root with another id to change to, which the root of a user's own namespace is not."""
+    if os.geteuid() != 0 or Path("/proc/self/setgroups").read_text().strip() == "deny":
+        return False
+    lines = [line for name in ("uid_map", "gid_map") for line in Path(f"/proc/self/{name}").read_text().splitlines()]
+    ranges = [tuple(map(int, line.split())) for line in lines]  # first id inside, first id outside, how many
+    return sum(first <= NOBODY < first + count for first, _, count in ranges) == 2
+
+
+def become_nobody() -> None:
+    """Give up root's id and groups."""
     os.setgroups([])
     os.setresgid(NOBODY, NOBODY, NOBODY)
     os.setresuid(NOBODY, NOBODY, NOBODY)
     kernel.set_dumpable(True)  # a change of id takes the process's own files in /proc away from it
-    return NOBODY
 
 
 def _map_ids(own: int, user: int, group: int) -> None:

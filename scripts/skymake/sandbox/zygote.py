@@ -120,9 +120,9 @@ class Zygote:
         for theirs in (given, go_read, notice_write):
             os.close(theirs)
         self._child = Child(pid, go, notice)
-        if os.read(notice, len(wire.READY)) != wire.READY:
-            status, _ = self._reap()
-            raise RuntimeError(f"no process for a candidate: wait status {status}")
+        ready = os.read(notice, wire.LONGEST_NOTICE)
+        if ready != wire.READY:
+            raise RuntimeError(f"no process for a candidate: {ready.decode('utf-8', 'replace')}")
 
     def _watch(self, child: Child) -> Outcome:
         """Start the child on its inputs and wait for the end."""
@@ -156,7 +156,7 @@ class Zygote:
         code = os.waitstatus_to_exitcode(status)
         if code == 0 and not self._job["entry"]:
             return Outcome(Ending.FINISHED, False, cpu - before, "", [])
-        detail = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+        detail = f"killed: {signal.strsignal(-code)}" if code < 0 else f"exit code {code}"
         return Outcome(Ending.RUNTIME_ERROR, False, cpu - before, detail, [])
 
     def _reap(self) -> tuple[int, float]:

@@ -29,6 +29,16 @@ rules = [(0x20, 0, 0, 0), (0x35, 0, 1, NEW_CALLS), (6, 0, 0, 0x50000 | ENOSYS), 
 seccomp.program = lambda machine: rules
 seccomp.Filter().install()
 """
+NO_NAMESPACES = """
+import platform
+from skymake.sandbox import isolation, seccomp
+
+UNSHARE = {"x86_64": 272, "aarch64": 97}[platform.machine()]
+rules = [(0x20, 0, 0, 0), (0x15, 0, 1, UNSHARE), (6, 0, 0, 0x50000 | 1), (6, 0, 0, 0x7FFF0000)]
+seccomp.program = lambda machine: rules
+seccomp.Filter().install()
+assert isolation.probe() == "landlock"
+"""
 MASKED_PROC = """
 from skymake.sandbox import kernel
 
@@ -123,6 +133,13 @@ def test_a_kernel_without_the_calls_of_later_ones_will_do():
     if reason := isolation.obstacle("namespaces"):
         pytest.skip(reason)
     assert run_elsewhere(sys.executable, "namespaces", OLD_KERNEL) == []
+
+
+def test_where_namespaces_are_forbidden_landlock_takes_over():
+    """A container as they are by default: unshare is refused, to root too."""
+    if reason := isolation.obstacle("landlock"):
+        pytest.skip(reason)
+    assert run_elsewhere(sys.executable, "landlock", NO_NAMESPACES) == []
 
 
 def test_a_container_that_masks_its_proc_will_do():

@@ -13,12 +13,14 @@ rule serve_model:
         "<logs>/serve_model/{model}/{shard}.log",
         server="<logs>/serve_model/{model}/{shard}.vllm.log",
     params:
-        model="{model}",
-        serving=of("model", project.serving),
+        python=sys.executable,
+        serving=of("model", project.serving_json),
     resources:
         engine=1,
-    script:
-        "../scripts/serve_model.py"
+    shell:
+        "exec {params.python} {workflow.basedir}/scripts/serve_model.py log={log[0]} server={log.server}"
+        " environment={input.environment} manifest={input.manifest} engine={output.engine}"
+        " model={wildcards.model} serving={params.serving:q}"
 
 
 rule sample_traces:

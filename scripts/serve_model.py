@@ -2,22 +2,21 @@
 
 import os
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from skymake import UserError, engines, environments, processes, records, rule, weights
 
 
-def serve_model(environment: str, manifest: str, engine: str, server: str, model: str, serving: dict[str, Any]) -> None:
+def serve_model(environment: str, manifest: str, engine: str, server: str, model: str, serving: str) -> None:
     """Start a server, write its address to `engine` at once, and stay until Snakemake ends the service.
 
-    server: the log for its output.
+    server: the log for its output. serving: an entry of `engines`, in JSON.
 
     Raises UserError with the end of its log when the server ends by itself.
     """
     folder, _ = weights.load(manifest)
-    wanted, log = msgspec.convert(serving, engines.Serving), Path(server)
+    wanted, log = msgspec.json.decode(serving, type=engines.Serving), Path(server)
     with engines.serving(environments.load(environment), folder, model, wanted, log) as (process, address):
         records.write_json(engine, address)
         os.chmod(engine, 0o600)
@@ -28,4 +27,4 @@ def serve_model(environment: str, manifest: str, engine: str, server: str, model
 
 
 if __name__ == "__main__":
-    rule.run(serve_model, snakemake)
+    rule.serve(serve_model)

@@ -8,7 +8,7 @@ from pathlib import Path
 from subprocess import Popen
 
 from skymake import environments, processes, records
-from skymake.client import Address
+from skymake.endpoint import Address
 from skymake.environments import Environment
 
 

@@ -4,6 +4,7 @@ A name that stands for nothing is an error before any job starts; the schema has
 """
 
 import itertools
+import json
 import shutil
 from collections.abc import Iterable
 from typing import Any
@@ -97,6 +98,10 @@ class Project:
     def serving(self, name: str) -> Config:
         """How a local model is served."""
         return self.config["engines"][self.model(name)["engine"]]
+
+    def serving_json(self, name: str) -> str:
+        """The same in JSON, for the command line of a server."""
+        return json.dumps(self.serving(name))
 
     def endpoint(self, name: str) -> Config:
         """How a model is asked: a hosted API as its entry says, a local server as its engine allows."""

@@ -34,7 +34,10 @@ def confine(tier: Tier) -> None:
 
 
 def enclose(tier: Tier) -> None:
-    """Put up the walls of a tier, inside which this process may still fork. `unsafe` has none."""
+    """Put up the walls of a tier, inside which this process may still fork. `unsafe` has none.
+
+    Only namespaces leave a folder to write in, `namespaces.SCRATCH`: nothing else could bound what is written.
+    """
     if tier == "namespaces":
         namespaces.enter(readable_folders())
     elif tier == "landlock":
@@ -55,7 +58,7 @@ def readable_folders() -> list[str]:
     """What this interpreter reads: system libraries, its own, and what is on `sys.path`; outermost folders only."""
     own_libraries = [os.path.join(sys.base_prefix, name) for name in ("lib", sys.platlibdir)]
     wanted = [*_SYSTEM_LIBRARIES, *own_libraries, *_folders_of_loaded_libraries(), *sys.path]
-    folders = sorted({os.path.abspath(path) for path in wanted if path and os.path.isdir(path)})
+    folders = sorted({os.path.abspath(path) for path in wanted if path and os.path.isdir(path)} - {"/"})
     return [path for path in folders if not any(path.startswith(f"{other}/") for other in folders)]
 
 

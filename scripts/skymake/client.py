@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from typing import Self
 from urllib.parse import urlsplit
 
-import aiohttp
 import msgspec
+import openai
 import tenacity
 
 from skymake import UserError
@@ -79,15 +79,20 @@ class Client:
 
     async def __aenter__(self) -> Self:
         at_home = urlsplit(self.url).hostname in ("127.0.0.1", "localhost", "::1")
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0),  # the bound is `concurrency`
-            timeout=aiohttp.ClientTimeout(total=self.endpoint.timeout_s, sock_connect=30),
-            trust_env=not at_home,  # no proxy between us and our own machine
+        self._client = openai.AsyncOpenAI(
+            base_url=self.url,
+            api_key="given with each request",  # keys take turns
+            max_retries=0,  # the attempts are ours, at the pace of the endpoint
+            timeout=self.endpoint.timeout_s,
+            http_client=openai.DefaultAsyncHttpxClient(
+                trust_env=not at_home,  # no proxy between us and our own machine
+                follow_redirects=False,  # a key is for one address
+            ),
         )
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._session.close()
+        await self._client.close()
 
     async def ready(self) -> None:
         """Wait until a server of our own answers. Raises UserError when it dies, or takes longer than `health_s`."""
@@ -104,14 +109,13 @@ class Client:
     async def _listens(self) -> bool:
         """Whether the server lists its models. Raises UserError when it does not let us in."""
         try:
-            limit = aiohttp.ClientTimeout(total=10)
-            async with self._session.get(
-                f"{self.url}/models", headers=_bearer(self._keys[0]), timeout=limit
-            ) as response:
-                if response.status in _HOPELESS:
-                    raise UserError(f"{self.url} refuses us: HTTP {response.status}")
-                return response.status == 200
-        except (aiohttp.ClientError, TimeoutError):
+            await self._client.models.with_raw_response.list(extra_headers=_bearer(self._keys[0]), timeout=10)
+            return True
+        except openai.APIStatusError as error:
+            if error.status_code in _HOPELESS:
+                raise UserError(f"{self.url} refuses us: HTTP {error.status_code}") from None
+            return False
+        except openai.APIConnectionError:
             return False
 
     async def ask(self, request: Request) -> Completion | FailedRequest:
@@ -156,26 +160,26 @@ class Client:
 
     async def _post(self, key: str, request: Request) -> _Answer:
         """Send a request. Whatever goes wrong becomes a _Trouble, or a UserError."""
-        body = {"model": self.model, "messages": request.messages, "seed": request.seed, **request.parameters}
         try:
-            async with self._session.post(
-                f"{self.url}/chat/completions",
-                data=msgspec.json.encode(body),
-                headers={"Content-Type": "application/json", **_bearer(key)},
-                allow_redirects=False,
-            ) as response:
-                content = await response.read()
-        except TimeoutError as error:
-            detail = self._redact(str(error)) or f"no answer in {self.endpoint.timeout_s:g} s"
+            async with asyncio.timeout(self.endpoint.timeout_s):  # of the whole attempt: a trickle is no answer
+                response = await self._client.chat.completions.with_raw_response.create(
+                    model=self.model,
+                    messages=request.messages,
+                    extra_body={"seed": request.seed, **request.parameters},  # engines know more than the API does
+                    extra_headers=_bearer(key),
+                )
+        except (TimeoutError, openai.APITimeoutError):
+            detail = f"no answer in {self.endpoint.timeout_s:g} s"
             raise _Trouble("timeout", detail, passing=True) from None
-        except aiohttp.ClientError as error:
+        except openai.APIStatusError as error:
+            told = error.response
+            raise self._meaning(error.status_code, told.headers, told.content, key) from None
+        except openai.APIConnectionError as error:
             self._check_server()
-            detail = self._redact(f"{type(error).__name__}: {error}")
+            detail = self._redact(f"{type(error.__cause__).__name__}: {error.__cause__}")
             raise _Trouble("server_error", detail, passing=True) from None
-        if response.status != 200:
-            raise self._meaning(response.status, response.headers, content, key)
         try:
-            return msgspec.json.decode(content, type=_Answer)
+            return msgspec.json.decode(response.content, type=_Answer)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise _Trouble("invalid", f"not a chat completion: {error}", passing=True) from None
 
@@ -234,8 +238,8 @@ class Client:
         return text[:500]
 
 
-def _bearer(key: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {key}"} if key else {}
+def _bearer(key: str) -> dict[str, str | openai.Omit]:
+    return {"Authorization": f"Bearer {key}" if key else openai.Omit()}
 
 
 def _error_code(content: bytes) -> str | int | None:

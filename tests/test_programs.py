@@ -1,6 +1,7 @@
 """Verdicts on programs: every status, tests in company and alone, references, real problems and published verdicts."""
 
 import ast
+import contextlib
 import json
 import os
 import signal
@@ -128,6 +129,7 @@ def test_the_time_of_all_tests_is_limited():
 
 
 def test_a_sandbox_that_dies_is_tried_once_more(monkeypatch):
+    before = descendants()
     with ProgramGrader(LIMITS) as grader:
         assert grader.grade_source(problem(SUMS), RIGHT).status == "correct"
         (sandbox,) = grader._sandboxes.values()
@@ -135,13 +137,13 @@ def test_a_sandbox_that_dies_is_tried_once_more(monkeypatch):
 
         def die_first(*arguments, **options):
             if next(deaths, False):
-                for process in descendants():
-                    os.kill(process, signal.SIGKILL)
+                for process in descendants() - before:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(process, signal.SIGKILL)
             return send(*arguments, **options)
 
         monkeypatch.setattr(sandbox, "run", die_first)
-        before = grader.grade_source(problem(SUMS[:1]), RIGHT)
-        assert before.status == "correct"
+        assert grader.grade_source(problem(SUMS[:1]), RIGHT).status == "correct"
         verdict = grader.grade_source(problem(SUMS[:1]), RIGHT)
         assert verdict.status == "grader_failure"
         assert "died twice" in verdict.detail

@@ -24,7 +24,7 @@ from skymake.records import Origin, Problem, ProgramCheck, Test, Verdict
 FOLDER = Path(__file__).parent
 SECRET = "secret-of-the-grader"
 PAIRS = [(0, 5), (1, 6), (2, 7), (3, 8), (4, 9)]
-LIMITS = Limits(wall_factor=2.0, program_memory_mb=512)
+LIMITS = Limits(wall_factor=4.0, program_memory_mb=512)
 CPU_S = 0.5
 _PR_SET_CHILD_SUBREAPER = 36
 

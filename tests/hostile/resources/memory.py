@@ -1,3 +1,3 @@
 hoard = []
 while True:
-    hoard.append(bytearray(16 << 20))
+    hoard.append(bytearray(200 << 20))

@@ -40,6 +40,10 @@ include: "rules/evaluation.smk"
 include: "rules/report.smk"
 
 
+onsuccess:
+    shell("cat <results>/comparison.md; echo; echo 'The report: <results>/report.html'")
+
+
 rule all:
     """The report, and all that it rests on."""
     default_target: True

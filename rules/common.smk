@@ -28,7 +28,11 @@ def of_recipe(pattern):
 
 def of_benchmarks(pattern):
     """The files of a pattern for all models and benchmarks of the evaluation, and all shards."""
-    return project.files(pattern, model=config["evaluation"]["models"], benchmark=config["evaluation"]["benchmarks"])
+    return project.files(
+        pattern,
+        model=config["evaluation"]["models"],
+        benchmark=config["evaluation"]["benchmarks"],
+    )
 
 
 def engine_of(wildcards):

@@ -6,12 +6,20 @@
 rule filter_traces:
     """Rejection sampling: the traces whose verdict is correct."""
     input:
-        traces=collect("<results>/traces/raw/{{model}}/{{set}}/{shard}.jsonl", shard=project.shards),
-        verdicts=collect("<results>/verdicts/raw/{{model}}/{{set}}/{shard}.jsonl", shard=project.shards),
+        traces=collect(
+            "<results>/traces/raw/{{model}}/{{set}}/{shard}.jsonl",
+            shard=project.shards,
+        ),
+        verdicts=collect(
+            "<results>/verdicts/raw/{{model}}/{{set}}/{shard}.jsonl",
+            shard=project.shards,
+        ),
     output:
         filtered="<results>/filtered/{model}/{set}.jsonl",
     log:
         "<logs>/filter_traces/{model}/{set}.log",
+    conda:
+        "../envs/workflow.yaml"
     params:
         code=code("filter_traces"),
     script:
@@ -28,6 +36,8 @@ rule reformat_traces:
         rejections="<results>/rejections/{model}/{set}/{shard}.jsonl",
     log:
         "<logs>/reformat_traces/{model}/{set}/{shard}.log",
+    conda:
+        "../envs/workflow.yaml"
     params:
         code=code("reformat_traces"),
     script:
@@ -50,11 +60,13 @@ rule build_mixture:
         card="<results>/mixtures/{recipe}/card.md",
     log:
         "<logs>/build_mixture/{recipe}.log",
+    conda:
+        "../envs/workflow.yaml"
+    wildcard_constraints:
+        recipe=one_of(project.mixed),
     params:
         code=code("build_mixture"),
         sets=lookup("recipes/{recipe}/sets", within=config),
         recipe="{recipe}",
-    wildcard_constraints:
-        recipe=one_of(project.mixed),
     script:
         "../scripts/build_mixture.py"

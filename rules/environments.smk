@@ -13,10 +13,12 @@ rule build_environment:
         environment="<results>/environments/{environment}.json",
     log:
         "<logs>/build_environment/{environment}.log",
+    conda:
+        "../envs/workflow.yaml"
+    wildcard_constraints:
+        environment="serve|train",
     params:
         site=lookup("environments/{environment}", within=config),
         torch_index=lookup("environments/torch_index", within=config),
-    wildcard_constraints:
-        environment="serve|train",
     script:
         "../scripts/build_environment.py"

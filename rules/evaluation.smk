@@ -5,13 +5,24 @@ rule score_model:
     """A model's result on a benchmark, with its uncertainty and with what went wrong, by kind."""
     input:
         problems=collect("<results>/problems/{{benchmark}}/{shard}.jsonl", shard=project.shards),
-        traces=collect("<results>/traces/raw/{{model}}/{{benchmark}}/{shard}.jsonl", shard=project.shards),
-        verdicts=collect("<results>/verdicts/raw/{{model}}/{{benchmark}}/{shard}.jsonl", shard=project.shards),
-        failures=collect("<results>/failures/{{model}}/{{benchmark}}/{shard}.jsonl", shard=project.shards),
+        traces=collect(
+            "<results>/traces/raw/{{model}}/{{benchmark}}/{shard}.jsonl",
+            shard=project.shards,
+        ),
+        verdicts=collect(
+            "<results>/verdicts/raw/{{model}}/{{benchmark}}/{shard}.jsonl",
+            shard=project.shards,
+        ),
+        failures=collect(
+            "<results>/failures/{{model}}/{{benchmark}}/{shard}.jsonl",
+            shard=project.shards,
+        ),
     output:
         score="<results>/scores/{model}/{benchmark}.json",
     log:
         "<logs>/score_model/{model}/{benchmark}.log",
+    conda:
+        "../envs/workflow.yaml"
     params:
         code=code("score_model"),
         model="{model}",
@@ -31,6 +42,8 @@ rule compare_models:
         markdown="<results>/comparison.md",
     log:
         "<logs>/compare_models.log",
+    conda:
+        "../envs/workflow.yaml"
     params:
         code=code("compare_models"),
         models=config["evaluation"]["models"],

@@ -9,14 +9,16 @@ rule generate_source:
         rows="<results>/sources/{source}.jsonl",
     log:
         "<logs>/generate_source/{source}.log",
+    conda:
+        "../envs/workflow.yaml"
+    wildcard_constraints:
+        source=one_of(project.having("sources", "nano")),
     params:
         code=code("generate_source"),
         schema=lookup("sources/{source}/adapter", within=config),
         split=lookup("sources/{source}/nano/split", within=config),
         number=lookup("sources/{source}/nano/rows", within=config),
         seed=config["seed"],
-    wildcard_constraints:
-        source=one_of(project.having("sources", "nano")),
     script:
         "../scripts/generate_source.py"
 
@@ -33,11 +35,13 @@ rule initialise_model:
         manifest="<results>/models/{model}/manifest.json",
     log:
         "<logs>/initialise_model/{model}.log",
+    conda:
+        "../envs/workflow.yaml"
+    wildcard_constraints:
+        model=one_of(project.having("models", "nano")),
     params:
         code=code("initialise_model"),
         seed=lookup("models/{model}/nano/seed", within=config),
-    wildcard_constraints:
-        model=one_of(project.having("models", "nano")),
     script:
         "../scripts/initialise_model.py"
 
@@ -54,12 +58,14 @@ rule write_corpus:
         info="<results>/mixtures/{recipe}/dataset_info.json",
     log:
         "<logs>/write_corpus/{recipe}.log",
+    conda:
+        "../envs/workflow.yaml"
+    wildcard_constraints:
+        recipe=one_of(project.corpora),
     params:
         code=code("write_corpus"),
         kind=lookup("recipes/{recipe}/corpus/kind", within=config),
         number=lookup("recipes/{recipe}/corpus/rows", within=config),
         seed=config["seed"],
-    wildcard_constraints:
-        recipe=one_of(project.corpora),
     script:
         "../scripts/write_corpus.py"

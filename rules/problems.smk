@@ -10,6 +10,8 @@ rule build_problems:
         drops="<results>/problems/{set}/drops.json",
     log:
         "<logs>/build_problems/{set}.log",
+    conda:
+        "../envs/workflow.yaml"
     params:
         code=code("build_problems"),
         set="{set}",

@@ -8,15 +8,19 @@ rule count_funnel:
         drops=of_recipe("problems/{set}/drops.json"),
         problems=of_recipe("problems/{set}/{shard}.jsonl"),
         traces=of_recipe("traces/raw/{teacher}/{set}/{shard}.jsonl"),
+        failures=of_recipe("failures/{teacher}/{set}/{shard}.jsonl"),
         verdicts=of_recipe("verdicts/raw/{teacher}/{set}/{shard}.jsonl"),
         filtered=of_recipe("filtered/{teacher}/{set}.jsonl"),
         reformatted=of_recipe("traces/reformatted/{teacher}/{set}/{shard}.jsonl"),
+        rejections=of_recipe("rejections/{teacher}/{set}/{shard}.jsonl"),
         reformatted_verdicts=of_recipe("verdicts/reformatted/{teacher}/{set}/{shard}.jsonl"),
         provenance="<results>/mixtures/{recipe}/provenance.jsonl",
     output:
         funnel="<results>/funnels/{recipe}.json",
     log:
         "<logs>/count_funnel/{recipe}.log",
+    conda:
+        "../envs/workflow.yaml"
     params:
         code=code("count_funnel"),
         recipe="{recipe}",
@@ -33,9 +37,11 @@ rule render_report:
         funnels=collect("<results>/funnels/{recipe}.json", recipe=project.mixed),
         trainer_logs=collect("<results>/checkpoints/{recipe}/trainer_log.jsonl", recipe=project.recipes),
     output:
-        html=report("<results>/report.html", category="Report"),
+        html=report("<results>/report.html", category="Report", caption="../scripts/skymake/report/report.rst"),
     log:
         "<logs>/render_report.log",
+    conda:
+        "../envs/workflow.yaml"
     params:
         code=code("render_report"),
         title=config["project"],

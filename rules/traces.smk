@@ -12,13 +12,15 @@ rule serve_model:
     log:
         "<logs>/serve_model/{model}/{shard}.log",
         server="<logs>/serve_model/{model}/{shard}.vllm.log",
-    params:
-        python=sys.executable,
-        serving=of("model", project.serving_json),
+    conda:
+        "../envs/workflow.yaml"
     resources:
         engine=1,
+    params:
+        command=f"{sys.executable} {workflow.basedir}/scripts/serve_model.py",
+        serving=of("model", project.serving_json),
     shell:
-        "exec {params.python} {workflow.basedir}/scripts/serve_model.py log={log[0]} server={log.server}"
+        "exec {params.command} log={log[0]} server={log.server}"
         " environment={input.environment} manifest={input.manifest} engine={output.engine}"
         " model={wildcards.model} serving={params.serving:q}"
 
@@ -36,6 +38,9 @@ rule sample_traces:
         failures="<results>/failures/{model}/{set}/{shard}.jsonl",
     log:
         "<logs>/sample_traces/{model}/{set}/{shard}.log",
+    conda:
+        "../envs/workflow.yaml"
+    threads: 0
     params:
         code=code("sample_traces"),
         model="{model}",
@@ -45,6 +50,5 @@ rule sample_traces:
         endpoint=of("model", project.endpoint),
         store=config["store"],
         failure_share=config["failure_share"],
-    threads: 0
     script:
         "../scripts/sample_traces.py"

@@ -13,6 +13,8 @@ rule train_student:
         steps="<results>/checkpoints/{recipe}/trainer_log.jsonl",
     log:
         "<logs>/train_student/{recipe}.log",
+    conda:
+        "../envs/workflow.yaml"
     params:
         code=code("train_student"),
         settings=of("recipe", project.training),

@@ -10,9 +10,11 @@ rule grade_traces:
         verdicts="<results>/verdicts/{form}/{model}/{set}/{shard}.jsonl",
     log:
         "<logs>/grade_traces/{form}/{model}/{set}/{shard}.log",
+    conda:
+        "../envs/workflow.yaml"
+    threads: 2
     params:
         code=code("grade_traces"),
         limits=config["grading"],
-    threads: 2
     script:
         "../scripts/grade_traces.py"

@@ -7,7 +7,7 @@ import numpy as np
 
 from skymake import UserError, records, rule
 from skymake.funnel import Funnel, Tally
-from skymake.records import Problem, Trace, Verdict
+from skymake.records import Failure, Problem, Rejection, Trace, Verdict
 
 BINS = 24
 
@@ -31,9 +31,11 @@ def count_funnel(
     drops: list[str],
     problems: list[str],
     traces: list[str],
+    failures: list[str],
     verdicts: list[str],
     filtered: list[str],
     reformatted: list[str],
+    rejections: list[str],
     reformatted_verdicts: list[str],
     provenance: str,
     funnel: str,
@@ -50,10 +52,14 @@ def count_funnel(
     kept = {(row.problem, row.sample) for row in records.read(provenance, Kept)}
     for trace, verdict in judged(traces, verdicts):
         owner[trace.problem].add_raw(trace, verdict)
+    for failure in records.read_all(failures, Failure):
+        owner[failure.problem].lost["traces"][failure.kind] += 1
     for trace in records.read_all(filtered, Trace):
         owner[trace.problem].add_filtered(trace, (trace.problem, trace.sample) in kept)
     for trace, verdict in judged(reformatted, reformatted_verdicts):
         owner[trace.problem].add_reformatted(trace, verdict)
+    for rejection in records.read_all(rejections, Rejection):
+        owner[rejection.problem].lost["reformatted"][rejection.reason] += 1
     longest = max((count for tally in tallies.values() for part in tally.tokens.values() for count in part), default=1)
     edges = np.linspace(0, longest, BINS + 1)
     sets = [tally.summary(name, edges, name in private) for name, tally in tallies.items()]

@@ -9,7 +9,7 @@ from count_funnel import count_funnel
 from render_report import render_report
 from score_model import score_model
 from skymake import records
-from skymake.records import ChoiceCheck, Failure, MathCheck, Origin, Problem, ProgramCheck, Trace, Verdict
+from skymake.records import ChoiceCheck, Failure, MathCheck, Origin, Problem, ProgramCheck, Rejection, Trace, Verdict
 
 SAMPLING = {"temperature": 0.7, "max_tokens": 200, "samples": 2, "seed": 0}
 SETTINGS = {"project": "tiny", "seed": 0, "sampling": {"twice": SAMPLING}, "hosts": ["a & b"], "nothing": {}}
@@ -53,6 +53,8 @@ def write_recipe(folder: Path) -> dict[str, list[str] | str]:
     kept = [v for v in again if v.status == "correct" and v.problem != REPEATED]
     provenance = [{"row": row, "problem": v.problem, "sample": v.sample, "key": v.key} for row, v in enumerate(kept)]
     files = {"problems": problems, "traces": traces, "verdicts": verdicts, "filtered": filtered}
+    files["failures"] = [Failure("k", "sums-3", 1, "teacher", "timeout", "")]
+    files["rejections"] = [Rejection("k", "sums-4", 0, "no place to cut")]
     files |= {"reformatted": filtered, "reformatted_verdicts": again}
     for name, entries in files.items():
         records.write(folder / f"{name}.jsonl", entries)

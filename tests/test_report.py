@@ -15,6 +15,7 @@ from skymake.funnel import CLIP, Funnel
 
 ROOT = Path(__file__).parents[1]
 MODELS = {"base": 4, "student": 16, "teacher": 12}
+EMPTY = ("failures", "filtered", "reformatted", "rejections", "reformatted_verdicts", "provenance")
 BENCHMARKS = ("sums_test", "puzzles_test")
 
 
@@ -67,7 +68,9 @@ def test_every_loss_has_a_reason(count):
     sets = count()
     assert sets["sums"].lost == {
         "problems": {"a repeat": 1},
+        "traces": {"timeout": 1},
         "filtered": {"wrong": 2, "no_answer": 1},
+        "reformatted": {"no place to cut": 1},
         "verified": {"wrong": 1},
     }
     assert sets["scripts"].lost == {"filtered": {"runtime_error": 1}}
@@ -87,7 +90,7 @@ def test_examples_are_the_shortest_of_their_kind(count):
     for trace, text in zip(traces, texts, strict=True):
         trace.text = text
     verdicts = [small_report.make_verdict(trace, "wrong") for trace in traces]
-    nothing = {name: [] for name in ("filtered", "reformatted", "reformatted_verdicts", "provenance")}
+    nothing = {name: [] for name in EMPTY}
     (example,) = count(problems=problems, traces=traces, verdicts=verdicts, **nothing)["sums"].examples
     assert (example.text, example.answer, example.expected, example.detail) == ("short", "5", "4", "5 is not 4")
     alone = {"problems": problems[:1], "traces": traces[:1], "verdicts": verdicts[:1]}
@@ -136,7 +139,7 @@ def test_the_page_shows_what_there_is(page):
     text = " ".join(Elements(page).text.split())
     assert "student solves 80.0 % of the problems of 2 benchmarks, on average: 60.0 points more than base" in text
     assert "learned from 7 verified answers to 14 problems" in text
-    for shown in ("tiny project", "60.0", "2 wrong", "1 runtime error", "What is 2 + 2?", "5 is not 4", "math 1"):
+    for shown in ("tiny project", "60.0", "2 wrong", "1 timeout", "1 runtime error", "What is 2 + 2?", "5 is not 4", "math 1"):
         assert shown in text, shown
     assert "max_tokens 200" in text and "a & b" in text and "0.500" in text
 

@@ -1,0 +1,66 @@
+"""Model folders and their manifests."""
+
+import os
+
+import pytest
+
+from skymake import UserError, weights
+
+
+@pytest.fixture
+def model(tmp_path):
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "model.safetensors").write_bytes(b"weights")
+    (folder / "config.json").write_text("{}")
+    (folder / "training_args.bin").write_bytes(b"not a part")
+    return folder
+
+
+def test_the_manifest_lists_the_parts_of_a_model_and_nothing_else(model):
+    assert list(weights.describe(model).files) == ["config.json", "model.safetensors"]
+
+
+def test_the_digest_is_of_the_bytes_alone(model):
+    before = weights.describe(model)
+    os.utime(model / "model.safetensors", (1, 1))
+    (model / "training_args.bin").write_bytes(b"something else")
+    assert weights.describe(model) == before
+    assert weights.describe(model.rename(model.with_name("moved"))) == before
+
+
+@pytest.mark.parametrize("part", ["model.safetensors", "config.json", "chat_template.jinja"])
+def test_the_digest_changes_with_every_part(model, part):
+    before = weights.describe(model).digest
+    (model / part).write_bytes(b"changed")
+    assert weights.describe(model).digest != before
+
+
+def test_the_digest_changes_with_a_name(model):
+    before = weights.describe(model).digest
+    (model / "model.safetensors").rename(model / "model-00001-of-00001.safetensors")
+    assert weights.describe(model).digest != before
+
+
+def test_a_folder_without_weights_is_no_model(model):
+    (model / "model.safetensors").unlink()
+    with pytest.raises(UserError, match=r"holds no \*.safetensors"):
+        weights.describe(model)
+
+
+def test_a_link_is_the_same_model_in_another_place(model, tmp_path):
+    manifest = tmp_path / "results" / "student" / "manifest.json"
+    weights.link(model, manifest)
+    folder, loaded = weights.load(str(manifest))
+    assert folder == manifest.parent
+    assert loaded == weights.describe(model) == weights.describe(folder)
+    assert (folder / "model.safetensors").is_symlink()
+    assert not os.path.isabs(os.readlink(folder / "model.safetensors"))  # results may move together with their store
+
+
+def test_a_link_takes_the_place_of_an_earlier_one(model, tmp_path):
+    manifest = tmp_path / "student" / "manifest.json"
+    weights.link(model, manifest)
+    (model / "model.safetensors").write_bytes(b"other weights")
+    weights.link(model, manifest)
+    assert weights.load(str(manifest))[1] == weights.describe(model)

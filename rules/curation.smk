@@ -60,10 +60,10 @@ rule build_mixture:
         card="<results>/mixtures/{recipe}/card.md",
     log:
         "<logs>/build_mixture/{recipe}.log",
-    conda:
-        "../envs/workflow.yaml"
     wildcard_constraints:
         recipe=one_of(project.mixed),
+    conda:
+        "../envs/workflow.yaml"
     params:
         code=code("build_mixture"),
         sets=lookup("recipes/{recipe}/sets", within=config),

@@ -13,10 +13,10 @@ rule build_environment:
         environment="<results>/environments/{environment}.json",
     log:
         "<logs>/build_environment/{environment}.log",
-    conda:
-        "../envs/workflow.yaml"
     wildcard_constraints:
         environment="serve|train",
+    conda:
+        "../envs/workflow.yaml"
     params:
         site=lookup("environments/{environment}", within=config),
         torch_index=lookup("environments/torch_index", within=config),

@@ -9,10 +9,10 @@ rule generate_source:
         rows="<results>/sources/{source}.jsonl",
     log:
         "<logs>/generate_source/{source}.log",
-    conda:
-        "../envs/workflow.yaml"
     wildcard_constraints:
         source=one_of(project.having("sources", "nano")),
+    conda:
+        "../envs/workflow.yaml"
     params:
         code=code("generate_source"),
         schema=lookup("sources/{source}/adapter", within=config),
@@ -35,10 +35,10 @@ rule initialise_model:
         manifest="<results>/models/{model}/manifest.json",
     log:
         "<logs>/initialise_model/{model}.log",
-    conda:
-        "../envs/workflow.yaml"
     wildcard_constraints:
         model=one_of(project.having("models", "nano")),
+    conda:
+        "../envs/workflow.yaml"
     params:
         code=code("initialise_model"),
         seed=lookup("models/{model}/nano/seed", within=config),
@@ -58,10 +58,10 @@ rule write_corpus:
         info="<results>/mixtures/{recipe}/dataset_info.json",
     log:
         "<logs>/write_corpus/{recipe}.log",
-    conda:
-        "../envs/workflow.yaml"
     wildcard_constraints:
         recipe=one_of(project.corpora),
+    conda:
+        "../envs/workflow.yaml"
     params:
         code=code("write_corpus"),
         kind=lookup("recipes/{recipe}/corpus/kind", within=config),

@@ -1,0 +1,186 @@
+"""The nano project, built for real in a copy of the repository: the engine, the trainer and the graders themselves.
+
+One build, then what must hold of its artifacts, and what changes plan afterwards. Environments come from the user's
+cache, or are built into it.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from skymake import records
+from skymake.mixtures import Provenance, Row
+from skymake.records import Problem, Trace, Verdict
+
+ROOT = Path(__file__).parents[1]
+PARTS = ["Snakefile", "rules", "scripts", "config", "envs", "profiles"]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(2400)]
+
+
+class Build:
+    """A copy of the repository in which the project is built."""
+
+    def __init__(self, folder: Path):
+        self.folder, self.results = folder, folder / "results" / "nano"
+        for part in PARTS:
+            copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
+            copy(ROOT / part, folder / part)
+
+    def snakemake(self, *arguments: str) -> str:
+        """Run snakemake on the copy's own code; its output. Fails the test when it fails."""
+        done = self.attempt(*arguments)
+        assert done.returncode == 0, done.stdout[-8000:]
+        return done.stdout
+
+    def attempt(self, *arguments: str) -> subprocess.CompletedProcess:
+        return subprocess.run(
+            [str(Path(sys.executable).parent / "snakemake"), *arguments],
+            cwd=self.folder,
+            env={**os.environ, "PYTHONPATH": str(self.folder / "scripts")},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def planned(self, *arguments: str) -> dict[str, int]:
+        """Rule -> jobs that a dry run plans."""
+        lines = self.snakemake("--dry-run", *arguments).split("Job stats:")
+        if len(lines) == 1:
+            return {}
+        table = lines[1].split("\n\n")[0].splitlines()[3:]
+        return {rule: int(jobs) for rule, jobs in (line.split() for line in table) if rule not in ("all", "total")}
+
+    def scores(self, model: str) -> list[dict]:
+        return [json.loads(path.read_text()) for path in sorted((self.results / "scores" / model).glob("*.json"))]
+
+    def edit(self, path: str, old: str, new: str) -> None:
+        text = (self.folder / path).read_text()
+        assert old in text
+        (self.folder / path).write_text(text.replace(old, new, 1))
+
+
+@pytest.fixture(scope="module")
+def build(tmp_path_factory) -> Build:
+    made = Build(tmp_path_factory.mktemp("nano"))
+    made.output = made.snakemake()
+    return made
+
+
+def test_the_end_of_the_run_prints_the_table_and_the_report(build):
+    assert (build.results / "comparison.md").read_text() in build.output
+    assert "results/nano/report.html" in build.output
+
+
+def test_the_score_went_up(build):
+    means = {}
+    table = (build.results / "comparison.csv").read_text().splitlines()
+    header = table[0].split(",")
+    for line in table[1:]:
+        row = dict(zip(header, line.split(","), strict=False))
+        if row["benchmark"] == "mean":
+            means[row["model"]] = {key: float(row[key]) for key in ("score", "low", "high")}
+    assert means["student"]["score"] >= means["base"]["score"] + 30
+    assert means["student"]["low"] > means["base"]["high"]
+
+
+def test_rejection_sampling_rejects_in_every_set(build):
+    total = correct = 0
+    for path in (build.results / "verdicts" / "raw" / "teacher").glob("*/0.jsonl"):
+        if not path.parent.name.endswith("_test"):
+            statuses = [verdict.status for verdict in records.read(path, Verdict)]
+            assert 0 < statuses.count("correct") < len(statuses), path
+            total, correct = total + len(statuses), correct + statuses.count("correct")
+    assert 0.5 <= correct / total <= 0.98
+
+
+def test_every_training_row_is_verified_and_none_is_a_benchmark_question(build):
+    mixture = build.results / "mixtures" / "student"
+    origins = list(records.read(mixture / "provenance.jsonl", Provenance))
+    rows = list(records.read(mixture / "train.jsonl", Row))
+    assert len(rows) == len(origins) > 0
+    verdicts = {}
+    for path in (build.results / "verdicts" / "reformatted" / "teacher").glob("*/0.jsonl"):
+        verdicts |= {(verdict.key, verdict.sample): verdict.status for verdict in records.read(path, Verdict)}
+    assert {verdicts[origin.key, origin.sample] for origin in origins} == {"correct"}
+    benchmarks = build.results.glob("problems/*_test/0.jsonl")
+    asked = [problem.question for problem in records.read_all(benchmarks, Problem)]
+    assert len(asked) == 800
+    users = [row.conversations[0].value for row in rows]
+    assert not any(question in user for question in asked for user in users)
+
+
+def test_traces_are_raw_and_training_rows_are_in_markers(build):
+    for path in (build.results / "traces" / "raw" / "teacher").glob("*/0.jsonl"):
+        assert not any("<|begin_of_thought|>" in trace.text for trace in records.read(path, Trace))
+    for row in records.read(build.results / "mixtures" / "student" / "train.jsonl", Row):
+        assert row.conversations[1].value.count("<|begin_of_solution|>") == 1
+
+
+def test_a_second_run_has_nothing_to_do(build):
+    assert "Nothing to be done" in build.snakemake()
+
+
+def test_touching_files_plans_nothing(build):
+    for path in [*build.folder.glob("scripts/**/*.py"), *build.folder.glob("config/**/*"), *build.results.rglob("*")]:
+        if path.is_file():
+            path.touch()
+    assert build.planned() == {}
+
+
+def test_editing_a_grader_asks_no_teacher(build):
+    grader = "scripts/skymake/grading/choice.py"
+    original = (build.folder / grader).read_text()
+    (build.folder / grader).write_text(f"{original}\n# a comment\n")
+    assert build.planned() == {}
+    (build.folder / grader).write_text(f"{original}\nUNUSED = 1\n")
+    planned = build.planned()
+    (build.folder / grader).write_text(original)
+    assert planned["grade_traces"] == 20
+    teachers = build.planned("--allowed-rules", "grade_traces", "filter_traces")
+    assert teachers == {}
+    # what is asked again is the student alone, should it change: nothing of the teacher and the base
+    assert planned["sample_traces"] == 4 and planned["train_student"] == 1
+
+
+def test_a_second_recipe_asks_the_teacher_nothing(build):
+    recipe = {"teacher": "teacher", "sets": ["sums", "scripts", "functions"], "student": "base"}
+    overlay = build.folder / "ablation.yaml"
+    overlay.write_text(yaml.safe_dump({"recipes": {"no_puzzles": {**recipe, "training": "distillation"}}}))
+    planned = build.planned("--configfile", "config/nano.yaml", "ablation.yaml")
+    assert "sample_traces" not in planned and planned["train_student"] == 1 and planned["build_mixture"] == 1
+
+
+def test_another_set_leaves_the_traces_of_the_others_alone(build):
+    build.edit("config/nano.yaml", "apps: {adapter: apps, nano: {split: train, rows: 250}}", CHANGED)
+    try:
+        listing = build.snakemake("--dry-run")
+    finally:
+        build.edit("config/nano.yaml", CHANGED, "apps: {adapter: apps, nano: {split: train, rows: 250}}")
+    sampled = [block for block in listing.split("rule ") if block.startswith("sample_traces")]
+    teacher = [block for block in sampled if "model=teacher" in block]
+    assert len(teacher) == 1 and "set=functions" in teacher[0]
+
+
+CHANGED = "apps: {adapter: apps, nano: {split: train, rows: 251}}"
+
+
+def test_a_dry_run_of_everything_prints_the_whole_graph(build):
+    assert sum(build.planned("--forceall").values()) > 80
+
+
+def test_a_corrupt_line_is_an_error_with_file_and_line(build):
+    problems = build.results / "problems" / "sums_test" / "0.jsonl"
+    original = problems.read_text()
+    problems.write_text(original.replace("\n", '\n{"id": 3}\n', 1))
+    try:
+        done = build.attempt("results/nano/verdicts/raw/base/sums_test/0.jsonl")
+    finally:
+        problems.write_text(original)
+    assert done.returncode and "problems/sums_test/0.jsonl:2: " in done.stdout

@@ -1,0 +1,127 @@
+"""What the config says, with every reference resolved."""
+
+import copy
+from pathlib import Path
+
+import pytest
+import yaml
+
+from skymake import UserError
+from skymake.project import Project
+
+CONFIG = yaml.safe_load((Path(__file__).parents[1] / "config" / "nano.yaml").read_text())
+HOSTED = {
+    "system": None,
+    "api": {
+        "url": "https://example.org/v1",
+        "id": "large",
+        "key_env": "EXAMPLE_API_KEY",
+        "concurrency": 4,
+        "timeout_s": 60.0,
+        "attempts": 2,
+    },
+}
+
+
+@pytest.fixture
+def config():
+    """A config of one's own: YAML aliases are no longer the same object."""
+    return {**copy.deepcopy(CONFIG), "shards": 2}
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("sets.sums.source", "sets.sums.source"),
+        ("sets.sums.sampling", "sets.sums.sampling"),
+        ("models.seedling_base.engine", "models.seedling_base.engine"),
+        ("recipes.student.student", "recipes.student.student"),
+        ("recipes.student.teacher", "recipes.student.teacher"),
+        ("recipes.student.training", "recipes.student.training"),
+        ("recipes.student.sets.1", "recipes.student.sets"),
+        ("evaluation.models.0", "evaluation.models"),
+        ("evaluation.benchmarks.2", "evaluation.benchmarks"),
+        ("evaluation.baseline", "evaluation.baseline"),
+    ],
+)
+def test_a_name_that_stands_for_nothing_is_refused_by_its_key(config, path, said):
+    *way, last = [int(part) if part.isdecimal() else part for part in path.split(".")]
+    place = config
+    for part in way:
+        place = place[part]
+    place[last] = "nobody"
+    with pytest.raises(UserError, match=rf"config: {said} names 'nobody', which is not defined; there are: \w+"):
+        Project(config)
+
+
+def test_the_baseline_must_be_one_of_the_models_compared(config):
+    config["evaluation"]["baseline"] = "seedling_base"
+    with pytest.raises(UserError, match=r"evaluation\.baseline"):
+        Project(config)
+
+
+def test_a_model_and_a_recipe_may_not_share_a_name(config):
+    config["models"]["student"] = HOSTED
+    with pytest.raises(UserError, match=r"models.student and recipes.student .* rename one"):
+        Project(config)
+
+
+def test_files_are_all_combinations_of_the_names_that_the_pattern_uses(config):
+    project = Project(config)
+    found = project.files("{set}/{shard}", set=["a", "b"], model=["unused", "too"])
+    assert sorted(found) == [f"results/nano/{name}/{shard}" for name in "ab" for shard in "01"]
+    assert project.files("{shard}", shard=["9"]) == ["results/nano/9"]
+    assert project.files("page.html") == ["results/nano/page.html"]
+    assert project.files("{set}", set=[]) == []
+
+
+def test_files_of_different_patterns_are_in_the_same_order(config):
+    names = {"set": ["a", "b"], "teacher": ["one", "two"]}
+    traces = Project(config).files("traces/{teacher}/{set}/{shard}", **names)
+    verdicts = Project(config).files("verdicts/{shard}/{set}/{teacher}", **names)
+    reordered = [path.split("/")[3:][::-1] for path in verdicts]
+    assert [path.split("/")[3:] for path in traces] == reordered
+
+
+def test_a_set_is_resolved_to_its_source_prompt_and_sampling(config):
+    project = Project(config)
+    assert project.source("sums") == "results/nano/sources/numina.jsonl"
+    assert project.prompt("sums") == "config/prompts/math.jinja"
+    assert project.sampling("sums") == config["sampling"]["once"]
+    assert project.spec("sums")["adapter"] == "numina"
+
+
+def test_a_checkpoint_has_engine_and_system_of_its_base_down_to_the_first(config):
+    config["models"]["seedling_base"]["system"] = "slowly"
+    project = Project(config)
+    assert project.model("student") == {"engine": "cpu", "system": "slowly"}
+    assert project.weights("student") == "results/nano/checkpoints/student/manifest.json"
+    assert project.base("student") == "results/nano/checkpoints/base/manifest.json"
+    assert project.base("base") == "results/nano/models/seedling_base/manifest.json"
+
+
+def test_a_recipe_may_have_a_system_prompt_of_its_own_or_none(config):
+    config["recipes"]["student"]["system"] = "carefully"
+    assert Project(config).system("student") == "config/prompts/carefully.jinja"
+    config["recipes"]["student"]["system"] = None
+    assert Project(config).system("student") == []
+
+
+def test_a_hosted_model_has_no_weights_and_no_server_here(config):
+    config["models"]["hosted"] = HOSTED
+    project = Project(config)
+    assert project.weights("hosted") == project.engine("hosted", "0") == project.system("hosted") == []
+    assert project.identity("hosted") == "https://example.org/v1 large"
+    assert project.identity("student") == ""
+
+
+def test_local_and_hosted_models_are_asked_in_the_same_terms(config):
+    config["models"]["hosted"] = HOSTED
+    project = Project(config)
+    assert project.endpoint("hosted").keys() == project.endpoint("student").keys()
+
+
+def test_a_recipe_is_curated_from_its_teacher_and_sets(config):
+    project = Project(config)
+    assert project.curated("student") == {"teacher": ["teacher"], "set": config["recipes"]["student"]["sets"]}
+    assert project.mixed == ["student"] and project.corpora == ["teacher", "base"]

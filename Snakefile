@@ -7,7 +7,7 @@
 #   <results>/scores/{model}/{benchmark}.json                   what came of it
 from pathlib import Path
 
-from snakemake.utils import min_version, validate
+from snakemake.utils import min_version
 
 from skymake.code import check_clone
 from skymake.project import Project
@@ -21,7 +21,6 @@ if not workflow.overwrite_configfiles:
 
 
 check_clone(workflow.basedir)
-validate(config, "config/schema.yaml", set_default=False)
 project = Project(config)
 
 

@@ -1,6 +1,6 @@
 """A project: what the config says, with every reference resolved. The rules' input functions ask it and nothing else.
 
-A name that stands for nothing is an error before any job starts; the schema has refused unknown keys and wrong types.
+An unknown key, a wrong type, or a name that stands for nothing is an error before any job starts.
 """
 
 import itertools
@@ -9,15 +9,35 @@ import shutil
 from collections.abc import Iterable
 from typing import Any
 
+import jsonschema
+import yaml
+from snakemake.exceptions import WorkflowError
+
 from skymake import UserError
+from skymake.code import SCRIPTS
 
 Config = dict[str, Any]
+SCHEMA = SCRIPTS.parent / "config" / "schema.yaml"
+
+
+class ConfigError(UserError, WorkflowError):
+    """A config that cannot be meant. Snakemake shows the text of a WorkflowError alone."""
+
+
+def validate(config: Config) -> None:
+    """Raises ConfigError with one line for each key that the schema refuses."""
+    errors = jsonschema.Draft202012Validator(yaml.safe_load(SCHEMA.read_text())).iter_errors(config)
+    found = (jsonschema.exceptions.best_match([error]) for error in errors)
+    lines = [f"config: {'.'.join(map(str, error.absolute_path)) or 'top level'}: {error.message}" for error in found]
+    if lines:
+        raise ConfigError("\n".join(sorted(lines)))
 
 
 class Project:
-    """A validated config. Models are the entries of `models` and the checkpoints of `recipes`, under one roof."""
+    """A config, validated. Models are the entries of `models` and the checkpoints of `recipes`, under one roof."""
 
     def __init__(self, config: Config):
+        validate(config)
         self.config = config
         self.results = f"results/{config['project']}"
         self.shards = [str(shard) for shard in range(config["shards"])]
@@ -168,6 +188,6 @@ class Project:
         ]
         for key, name, names in references:
             if name not in names:
-                raise UserError(f"config: {key} names {name!r}, which is not defined; there are: {', '.join(names)}")
+                raise ConfigError(f"config: {key} names {name!r}, which is not defined; there are: {', '.join(names)}")
         for name in known["models"].keys() & self.recipes.keys():
-            raise UserError(f"config: models.{name} and recipes.{name} are both a model of that name: rename one")
+            raise ConfigError(f"config: models.{name} and recipes.{name} are both a model of that name: rename one")

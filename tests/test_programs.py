@@ -280,7 +280,7 @@ def literal(text: str) -> object:
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_published_verdicts_of_livecodebench(real_data, grader):
-    """A completion that fails only on a hidden test of which no copy was seen must pass here; all others agree."""
+    """All agree, but for failures on a test of which no whole copy was seen, and time limits on the other machine."""
     problems = lcb_problems(real_data)
     mutated = {"3471"}  # its observed input was recorded after the program had emptied it
     unseen = 0
@@ -292,6 +292,7 @@ def test_published_verdicts_of_livecodebench(real_data, grader):
         if published and row["question_id"] not in mutated:
             assert verdict.status == "correct", (row["question_id"], verdict)
         if not published and verdict.status == "correct":
-            assert "(truncated)" in row["metadata"][0], row["question_id"]
+            why = row["metadata"][0]
+            assert "(truncated)" in why or "Time Limit Exceeded" in why, row["question_id"]
             unseen += 1
     assert unseen <= 10

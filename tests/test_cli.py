@@ -57,3 +57,16 @@ def test_help_names_every_command_and_every_limit():
     assert all(command in skymake("--help").stdout for command in ("grade", "grade-diff"))
     assert all(option in skymake("grade", "--help").stdout for option in ("--comparator", "--sandbox", "--math-cpu-s"))
     assert skymake("unheard-of").returncode == 2
+
+
+def test_store_says_what_it_holds_or_that_there_is_nothing(tmp_path):
+    entry = '{"failed":"timeout"}\n'
+    segment = tmp_path / "completions" / "model" / "set" / "1.jsonl"
+    segment.parent.mkdir(parents=True)
+    segment.write_text(entry)
+    held = skymake("store", "--store", tmp_path, "stats")
+    assert held.returncode == 0, held.stderr
+    assert "model" in held.stdout and "set" in held.stdout
+    nothing = skymake("store", "--store", tmp_path / "elsewhere", "stats")
+    assert nothing.returncode == 2
+    assert "holds nothing" in nothing.stderr

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from skymake.boxed import boxed
 from skymake.grading import Limits, algebra, extraction, grade_all
 from skymake.grading.equality import DIFFERENT, EQUAL, UNDECIDED, NeedsAlgebra, compare
 from skymake.grading.mathematics import MathGrader, readings
@@ -186,7 +187,7 @@ def test_a_stray_number_is_an_answer_only_where_the_limits_allow_it():
 )
 def test_a_box_is_found_with_all_its_braces(content):
     expected = content.strip() or None
-    assert extraction.boxed(f"text {{ \\boxed{{{content}}} more") == expected
+    assert boxed(f"text {{ \\boxed{{{content}}} more") == expected
 
 
 QUESTION = r"How many? $\textbf{(A)}\ 5 \qquad \textbf{(B)}\ \frac{6}{7} \qquad \textbf{(C)}\ 7$"

@@ -1,37 +1,12 @@
-"""The boxed answers of LaTeX text."""
+"""The boxed answers of LaTeX text, found in time linear in the text."""
 
 import re
 
-BOX = re.compile(r"\\f?box(?:ed)?\s*\{")
-BRACE = re.compile(r"\\.|[{}]", re.DOTALL)  # a brace behind a backslash is text
+# A brace behind a backslash is text.
+BOX_OR_BRACE = re.compile(r"(?P<box>\\f?box(?:ed)?\s*\{)|\\[{}]|[{}]")
 # What may stand between two boxes that are one answer: `\boxed{1}$ and $\boxed{2}`, `\boxed{3} for part (a) and ...`.
-JOINT = re.compile(
-    r"[\s$\\()\[\]]*(?:for part \(\w\))?[\s$]*(?:,|;|,?\s*(?:\\text\{)?\s*(?:and|or)\b\s*\}?)[\s$\\()\[\]]*"
-)
-
-
-def boxes(text: str) -> list[tuple[int, int, str]]:
-    """Every outermost `\\boxed{...}` that is closed and not empty: start, end, content."""
-    found, position = [], 0
-    while opened := BOX.search(text, position):
-        position = closing_brace(text, opened.end())
-        if position < 0:
-            position = opened.end()
-            continue
-        content = text[opened.end() : position - 1].strip()
-        if content:
-            found.append((opened.start(), position, content))
-    return found
-
-
-def closing_brace(text: str, start: int) -> int:
-    """The position after the brace that closes the group which opens just before `start`; -1 when none does."""
-    depth = 1
-    for brace in BRACE.finditer(text, start):
-        depth += {"{": 1, "}": -1}.get(brace.group(), 0)
-        if depth == 0:
-            return brace.end()
-    return -1
+BETWEEN_BOXES = re.compile(r"\\(?:quad|qquad|text|mbox|[\[\](),;:! ])|[\s${}~*]+")
+JOINT = re.compile(r"(?:for part \(\w\))? ?[,;]? ?(?:and|or|)", re.IGNORECASE)
 
 
 def boxed(text: str) -> str | None:
@@ -39,9 +14,31 @@ def boxed(text: str) -> str | None:
     found = boxes(text)
     if not found:
         return None
-    parts = [found[-1]]
-    for box in reversed(found[:-1]):
-        if not JOINT.fullmatch(text, box[1], parts[0][0]):
-            break
-        parts.insert(0, box)
-    return ", ".join(content for _, _, content in parts)
+    first = len(found) - 1
+    while first and joined(text[found[first - 1][1] : found[first][0]]):
+        first -= 1
+    return ", ".join(content for _, _, content in found[first:])
+
+
+def joined(between: str) -> bool:
+    """Whether the text between two boxes makes them one answer."""
+    words = " ".join(BETWEEN_BOXES.sub(" ", between).split()) if len(between) < 100 else ""
+    return bool(words) and JOINT.fullmatch(words) is not None
+
+
+def boxes(text: str) -> list[tuple[int, int, str]]:
+    """Every outermost `\\boxed{...}` that is closed and not empty: start, end, content."""
+    found: list[tuple[int, int, str]] = []
+    groups: list[tuple[int, int] | None] = []  # the open braces; of a box, where it and its content start
+    for mark in BOX_OR_BRACE.finditer(text):
+        if mark["box"]:
+            groups.append((mark.start(), mark.end()))
+        elif mark.group() == "{":
+            groups.append(None)
+        elif mark.group() == "}" and groups and (box := groups.pop()):
+            content = text[box[1] : mark.start()].strip()
+            while content and found and found[-1][0] > box[0]:
+                found.pop()  # boxes inside this one
+            if content:
+                found.append((box[0], mark.end(), content))
+    return found

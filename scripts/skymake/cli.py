@@ -10,6 +10,7 @@ from skymake import UserError
 COMMANDS = {
     "grade": ("skymake.grading.files", "grade traces against their problems"),
     "grade-diff": ("skymake.grading.differences", "which verdicts differ between two files of verdicts"),
+    "store": ("skymake.upkeep", "what the completion store holds, and its upkeep"),
 }
 
 

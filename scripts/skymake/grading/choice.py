@@ -5,6 +5,7 @@ import string
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from skymake.boxed import boxed
 from skymake.grading import extraction
 from skymake.grading.equality import EQUAL, NeedsAlgebra, compare
 from skymake.grading.notation import TEXT, clean
@@ -55,7 +56,7 @@ def grade(problem: Problem, text: str) -> Verdict:
 def stated(text: str) -> str | None:
     """What a text gives as its answer: the last box, what "the answer is" announces, or a letter on the last line."""
     said = extraction.solution(text)
-    if (found := extraction.boxed(said) or extraction.statement(said)) is not None:
+    if (found := boxed(said) or extraction.statement(said)) is not None:
         return found
     final = FINAL_LINE.fullmatch(said.rstrip().rpartition("\n")[2])
     return final["letter"] if final else None

@@ -5,13 +5,11 @@ Every scan here takes time linear in the text, whatever a model wrote.
 
 import re
 
+from skymake.boxed import boxed
+
 CLOSE_SOLUTION = "<|end_of_solution|>"
 OPEN_SOLUTION = "<|begin_of_solution|>"
 THOUGHT = re.compile(r"(?P<open><\|begin_of_thought\|>|<think>)|<\|end_of_thought\|>|</think>")
-
-BOX_OR_BRACE = re.compile(r"(?P<box>\\f?box(?:ed)?\s*\{)|\\[{}]|[{}]")
-BETWEEN_BOXES = re.compile(r"\\(?:quad|qquad|text|mbox|[\[\](),;:! ])|[\s${}~*]+")
-JOINT = re.compile(r"(?:for part \(\w\))? ?[,;]? ?(?:and|or|)", re.IGNORECASE)
 
 CUE = re.compile(
     r"\b(?:answers?|(?:correct|right|best) (?:option|choice))\b"
@@ -65,41 +63,6 @@ def solution(text: str) -> str:
 def is_closed(text: str) -> bool:
     """Whether a trace ends its solution with the end marker: then nothing of the answer was cut off."""
     return CLOSE_SOLUTION in text
-
-
-def boxed(text: str) -> str | None:
-    """The last boxed answer; boxes joined by a comma, "and" or "or" are one answer. None without a box."""
-    found = boxes(text)
-    if not found:
-        return None
-    first = len(found) - 1
-    while first and joined(text[found[first - 1][1] : found[first][0]]):
-        first -= 1
-    return ", ".join(content for _, _, content in found[first:])
-
-
-def joined(between: str) -> bool:
-    """Whether the text between two boxes makes them one answer."""
-    words = " ".join(BETWEEN_BOXES.sub(" ", between).split()) if len(between) < 100 else ""
-    return bool(words) and JOINT.fullmatch(words) is not None
-
-
-def boxes(text: str) -> list[tuple[int, int, str]]:
-    """Every outermost `\\boxed{...}` that is closed and not empty: start, end, content."""
-    found: list[tuple[int, int, str]] = []
-    groups: list[tuple[int, int] | None] = []  # the open braces; of a box, where it and its content start
-    for mark in BOX_OR_BRACE.finditer(text):
-        if mark["box"]:
-            groups.append((mark.start(), mark.end()))
-        elif mark.group() == "{":
-            groups.append(None)
-        elif mark.group() == "}" and groups and (box := groups.pop()):
-            content = text[box[1] : mark.start()].strip()
-            while content and found and found[-1][0] > box[0]:
-                found.pop()  # boxes inside this one
-            if content:
-                found.append((box[0], mark.end(), content))
-    return found
 
 
 def announced(text: str) -> str | None:

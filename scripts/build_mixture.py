@@ -27,7 +27,7 @@ def build_mixture(
     """Write the verified traces of all sets as training rows, each question once, none of them a benchmark's.
 
     traces, verdicts: reformatted, in the same order. prompt: the prompt file of each of `sets`, in that order.
-    Raises UserError when no row is left.
+    Raises UserError when no row is left, or when verdicts and traces are not of one another.
     """
     prompt_of, counts = dict(zip(sets, prompt, strict=True)), defaultdict(Counter)
     asked = {problem.id: problem for problem in records.read_all(problems, Problem)}
@@ -49,7 +49,9 @@ def choose(
     for trace, verdict in pairs:
         problem = asked[trace.problem]
         question = mixtures.normal(problem.question)
-        if (trace.key, trace.sample) != (verdict.key, verdict.sample) or verdict.status != "correct":
+        if (trace.key, trace.problem, trace.sample) != (verdict.key, verdict.problem, verdict.sample):
+            raise UserError(f"trace {trace.problem}, sample {trace.sample} has no verdict at its place: grade it again")
+        if verdict.status != "correct":
             fate = "lost its answer by reformatting"
         elif question in held_out:
             fate = "asked by a benchmark"

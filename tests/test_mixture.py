@@ -1,0 +1,134 @@
+"""The training set of a recipe: verified, each question once, no question of a benchmark."""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from build_mixture import build_mixture
+from skymake import UserError, mixtures, records
+from skymake.mixtures import Provenance, Row
+from skymake.records import MathCheck, Origin, Problem, Trace, Verdict
+
+
+def problem(number: int, question: str = "", of: str = "sums") -> Problem:
+    origin = Origin("nano", "0", number)
+    return Problem(f"{of}-{number}", of, "math", question or f"What is {number} + 1?", MathCheck("1"), None, origin)
+
+
+def trace(of: Problem, sample: int = 0) -> Trace:
+    return Trace(f"{of.id}/{sample}", of.id, sample, "teacher", f"{of.id} again {sample}", None, "stop", 1, 1, 0.1, 0)
+
+
+def verdict(of: Trace, status: str = "correct") -> Verdict:
+    return Verdict(of.key, of.problem, of.sample, status, "1", "", 0.0, "g")
+
+
+@pytest.fixture
+def mix(tmp_path, monkeypatch):
+    """Build a mixture; returns its rows, their provenance, and the card."""
+    monkeypatch.chdir(tmp_path)
+    Path("ask").write_text("Solve. {{ question }}\n")
+    Path("system").write_text("Think.\n")
+
+    def mixed(
+        problems: Iterable[Problem],
+        traces: Iterable[Trace],
+        wrong: Iterable[Trace] = (),
+        benchmarks: Iterable[Problem] = (),
+        system: str = "system",
+    ) -> tuple[list[Row], list[Provenance], str]:
+        traces = list(traces)
+        records.write("problems", problems)
+        records.write("traces", traces)
+        records.write("verdicts", [verdict(one, "wrong" if one in wrong else "correct") for one in traces])
+        records.write("benchmarks", benchmarks)
+        inputs = (["problems"], ["traces"], ["verdicts"], ["benchmarks"], ["ask", "ask"], system)
+        build_mixture(*inputs, "train", "info", "provenance", "card", ["sums", "more"], "student")
+        return list(records.read("train", Row)), list(records.read("provenance", Provenance)), Path("card").read_text()
+
+    return mixed
+
+
+def test_a_row_is_asked_as_its_model_was_asked(mix):
+    one = problem(1)
+    [row], _, _ = mix([one], [trace(one)])
+    assert row == mixtures.row("Think.", "Solve. What is 1 + 1?", "sums-1 again 0")
+    assert mix([one], [trace(one)], system="")[0] == [mixtures.row("", "Solve. What is 1 + 1?", "sums-1 again 0")]
+
+
+def test_the_layout_is_the_trainers(mix):
+    one = problem(1)
+    mix([one], [trace(one)])
+    [row] = records.read("train", dict)
+    assert [list(turn) for turn in row["conversations"]] == [["from", "value"]] * 2
+    info = records.read_json("info")["train"]
+    assert info["file_name"] == "train.jsonl" and info["formatting"] == "sharegpt"
+    assert {turn["from"] for turn in row["conversations"]} == {info["tags"]["user_tag"], info["tags"]["assistant_tag"]}
+
+
+def test_an_answer_that_is_wrong_once_reformatted_is_dropped(mix):
+    problems = [problem(number) for number in range(3)]
+    traces = [trace(one) for one in problems]
+    _, origins, card = mix(problems, traces, wrong=[traces[1]])
+    assert {origin.problem for origin in origins} == {"sums-0", "sums-2"}
+    assert "| sums | lost its answer by reformatting | 1 |" in card and "| sums | kept | 2 |" in card
+
+
+@pytest.mark.parametrize("wording", ["What is 1 + 1?", "what  is\n1+1 ?", "WHAT IS 1 + 1?"])
+def test_a_question_of_a_benchmark_is_never_trained_on(mix, wording):
+    problems = [problem(1), problem(2)]
+    _, origins, card = mix(problems, map(trace, problems), benchmarks=[problem(7, wording, of="test")])
+    assert [origin.problem for origin in origins] == ["sums-2"]
+    assert "asked by a benchmark | 1" in card
+
+
+def test_a_question_of_two_sets_is_trained_on_once(mix):
+    problems = [problem(1), problem(1, "What is  1 + 1?", of="more"), problem(2, of="more")]
+    _, origins, card = mix(problems, map(trace, problems))
+    assert {origin.problem for origin in origins} == {"sums-1", "more-2"}
+    assert "| more | asked by another set already | 1 |" in card
+
+
+def test_all_correct_samples_of_a_problem_are_kept(mix):
+    one = problem(1)
+    assert {origin.sample for origin in mix([one], [trace(one, 0), trace(one, 1)])[1]} == {0, 1}
+
+
+def test_a_question_that_differs_in_a_sign_is_another_question():
+    assert len({mixtures.normal(text) for text in ("1 + 1?", "1 - 1?", "11?", "1 + 1!")}) == 4
+
+
+def test_the_order_of_two_rows_does_not_hang_on_other_rows(mix):
+    problems = [problem(number) for number in range(30)]
+    everything = [origin.key for origin in mix(problems, map(trace, problems))[1]]
+    some = [origin.key for origin in mix(problems[::-2], map(trace, problems[::-2]))[1]]
+    assert some == [key for key in everything if key in some]
+    assert everything != sorted(everything)
+
+
+def test_every_row_has_its_provenance_at_its_number(mix):
+    problems = [problem(number) for number in range(9)]
+    rows, origins, _ = mix(problems, map(trace, problems))
+    assert [origin.row for origin in origins] == list(range(len(rows)))
+    for row, origin in zip(rows, origins, strict=True):
+        assert row.conversations[1].value == f"{origin.problem} again {origin.sample}"
+        assert re.search(r"\d+", origin.problem)[0] in row.conversations[0].value
+
+
+def test_a_mixture_without_rows_is_refused_with_the_reasons(mix):
+    one = problem(1)
+    with pytest.raises(UserError, match=r"recipe student: no trace survived: .*lost its answer"):
+        mix([one], [trace(one)], wrong=[trace(one)])
+
+
+def test_a_verdict_of_another_trace_is_refused(mix):
+    one, two = trace(problem(1)), trace(problem(2))
+    other = msgspec.structs.replace(one, key="another request")
+    mix([problem(1), problem(2)], [one, two])
+    records.write("traces", [other, two])
+    files = (["problems"], ["traces"], ["verdicts"], ["benchmarks"], ["ask"], "")
+    with pytest.raises(UserError, match="trace sums-1, sample 0 has no verdict at its place"):
+        build_mixture(*files, "train", "info", "provenance", "card", ["sums"], "student")

@@ -141,8 +141,7 @@ def write_shards(paths: list[str], problems: Iterable[Problem]) -> None:
     """Write each problem to the file of its shard. All files appear together, or none."""
     encoder = msgspec.json.Encoder()
     with contextlib.ExitStack() as stack:
-        temporaries = [stack.enter_context(records.replacing(path)) for path in paths]
-        files = [stack.enter_context(open(temporary, "wb")) for temporary in temporaries]
+        files = [stack.enter_context(open(stack.enter_context(records.replacing(path)), "wb")) for path in paths]
         for problem in problems:
             files[shard_of(problem, len(files))].write(encoder.encode(problem) + b"\n")
 

@@ -1,4 +1,4 @@
-"""Problems and traces -> one verdict a trace."""
+"""Rule grade_traces: problems and traces -> one verdict a trace."""
 
 import msgspec
 

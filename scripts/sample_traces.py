@@ -1,4 +1,4 @@
-"""Ask a model every problem of a file, k times each, for what the completion store does not hold yet."""
+"""Rule sample_traces: a model asked every problem of a file, k times each, for what the store does not hold yet."""
 
 import logging
 from typing import Any

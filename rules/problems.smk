@@ -1,6 +1,29 @@
 # Published rows become problems.
 #
+#   a dataset at a revision, or local files -> <results>/sources/{source}.jsonl
 #   <results>/sources/{source}.jsonl -> <results>/problems/{set}/{shard}.jsonl
+localrules:
+    fetch_source,
+
+
+rule fetch_source:
+    """The rows of a published dataset at its pinned revision, or of local files; compute nodes need no internet."""
+    output:
+        rows="<results>/sources/{source}.jsonl",
+    log:
+        "<logs>/fetch_source/{source}.log",
+    conda:
+        "../envs/workflow.yaml"
+    params:
+        code=code("fetch_source"),
+        source="{source}",
+        spec=of("source", project.published),
+    wildcard_constraints:
+        source=one_of(project.having("sources", "files")),
+    script:
+        "../scripts/fetch_source.py"
+
+
 rule build_problems:
     """The problems of a set, filtered as the config says, in shards; every dropped row is counted with its reason."""
     input:

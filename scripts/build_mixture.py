@@ -56,7 +56,7 @@ def choose(
         elif question in held_out:
             fate = "asked by a benchmark"
         elif owner.setdefault(question, trace.problem) != trace.problem:
-            fate = "asked by another set already"
+            fate = "asked by another problem already"
         else:
             fate = "kept"
             yield trace

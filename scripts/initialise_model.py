@@ -16,7 +16,7 @@ VOCABULARY = 768  # an upper bound: the corpus holds fewer merges
 def initialise_model(
     environment: str, math: str, program: str, choice: str, system: str, manifest: str, seed: int
 ) -> None:
-    """Write the model folder around `manifest`. The tokenizer is the same for every seed, so that models can be mixed."""
+    """Write the model folder around `manifest`. All seeds have the same tokenizer, so that models can be mixed."""
     of_kind = {"sum": math, "stdin": program, "call": program, "largest": choice}
     texts = [f"system\n{Path(system).read_text()}", *tokenizer_corpus(of_kind)]
     tools = environments.load(environment)

@@ -89,7 +89,7 @@ def test_a_question_of_two_sets_is_trained_on_once(mix):
     problems = [problem(1), problem(1, "What is  1 + 1?", of="more"), problem(2, of="more")]
     _, origins, card = mix(problems, map(trace, problems))
     assert {origin.problem for origin in origins} == {"sums-1", "more-2"}
-    assert "| more | asked by another set already | 1 |" in card
+    assert "| more | asked by another problem already | 1 |" in card
 
 
 def test_all_correct_samples_of_a_problem_are_kept(mix):

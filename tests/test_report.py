@@ -139,7 +139,16 @@ def test_the_page_shows_what_there_is(page):
     text = " ".join(Elements(page).text.split())
     assert "student solves 80.0 % of the problems of 2 benchmarks, on average: 60.0 points more than base" in text
     assert "learned from 7 verified answers to 14 problems" in text
-    for shown in ("tiny project", "60.0", "2 wrong", "1 timeout", "1 runtime error", "What is 2 + 2?", "5 is not 4", "math 1"):
+    for shown in (
+        "tiny project",
+        "60.0",
+        "2 wrong",
+        "1 timeout",
+        "1 runtime error",
+        "What is 2 + 2?",
+        "5 is not 4",
+        "math 1",
+    ):
         assert shown in text, shown
     assert "max_tokens 200" in text and "a & b" in text and "0.500" in text
 

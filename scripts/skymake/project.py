@@ -71,6 +71,10 @@ class Project:
         """The published rows that a set is taken from."""
         return f"{self.results}/sources/{self.config['sets'][name]['source']}.jsonl"
 
+    def published(self, name: str) -> Config:
+        """Where the rows of a published source are."""
+        return {key: value for key, value in self.config["sources"][name].items() if key != "adapter"}
+
     def spec(self, name: str) -> Config:
         """How the problems of a set are taken from the rows of its source."""
         chosen = self.config["sets"][name]

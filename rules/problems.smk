@@ -12,14 +12,14 @@ rule fetch_source:
         rows="<results>/sources/{source}.jsonl",
     log:
         "<logs>/fetch_source/{source}.log",
+    wildcard_constraints:
+        source=one_of(project.having("sources", "files")),
     conda:
         "../envs/workflow.yaml"
     params:
         code=code("fetch_source"),
         source="{source}",
         spec=of("source", project.published),
-    wildcard_constraints:
-        source=one_of(project.having("sources", "files")),
     script:
         "../scripts/fetch_source.py"
 

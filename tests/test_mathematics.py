@@ -331,6 +331,7 @@ def check_pathological(grader: MathGrader, limit: float) -> None:
     assert len(pathological()) == 24
 
 
+@pytest.mark.slow
 def test_pathological_inputs_are_answered_in_time(grader):
     check_pathological(grader, grader._template.bounds.cpu_s)
 

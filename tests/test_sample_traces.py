@@ -169,6 +169,7 @@ def test_too_many_failures_end_the_rule_early_and_keep_what_was_answered(place):
         assert len(traces) == server.served, "no answer was asked for twice"
 
 
+@pytest.mark.slow
 def test_chaos_leaves_good_traces_and_typed_failures_and_nothing_else(place, monkeypatch, caplog):
     """Every fault there is, at random: an error's text or a key is in no trace, no segment and no log."""
     caplog.set_level(logging.DEBUG)
@@ -221,6 +222,7 @@ def texts(traces: list[Trace]) -> list[tuple]:
     return [(trace.key, trace.problem, trace.sample, trace.text) for trace in traces]
 
 
+@pytest.mark.slow
 def test_a_job_killed_at_random_moments_loses_only_what_was_in_flight(place):
     """kill -9, ten times in a row; the server counts."""
     dice = random.Random(1)
@@ -248,6 +250,7 @@ def start_server(place: Workplace) -> subprocess.Popen:
     return server
 
 
+@pytest.mark.slow
 def test_a_server_killed_at_random_moments_loses_only_what_was_in_flight(place):
     """kill -9, ten times; each time the job ends with one message, and the next one takes up where it ended."""
     dice = random.Random(2)

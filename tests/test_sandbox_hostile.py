@@ -128,6 +128,7 @@ def interpreter_of_everybody() -> str:
     pytest.skip("no Python of this version that an ordinary user may run")
 
 
+@pytest.mark.slow
 def test_a_kernel_without_the_calls_of_later_ones_will_do():
     """Linux 4.18 as far as a filter can make it: no pidfd, clone3, close_range, mount_setattr, Landlock."""
     if reason := isolation.obstacle("namespaces"):
@@ -135,6 +136,7 @@ def test_a_kernel_without_the_calls_of_later_ones_will_do():
     assert run_elsewhere(sys.executable, "namespaces", OLD_KERNEL) == []
 
 
+@pytest.mark.slow
 def test_where_namespaces_are_forbidden_landlock_takes_over():
     """A container as they are by default: unshare is refused, to root too."""
     if reason := isolation.obstacle("landlock"):
@@ -142,6 +144,7 @@ def test_where_namespaces_are_forbidden_landlock_takes_over():
     assert run_elsewhere(sys.executable, "landlock", NO_NAMESPACES) == []
 
 
+@pytest.mark.slow
 def test_a_container_that_masks_its_proc_will_do():
     if os.geteuid() != 0 or isolation.obstacle("namespaces"):
         pytest.skip("only root can mask a /proc, and only namespaces care")

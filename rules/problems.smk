@@ -1,7 +1,7 @@
 # Published rows become problems.
 #
 #   a dataset at a revision, or local files -> <results>/sources/{source}.jsonl
-#   <results>/sources/{source}.jsonl -> <results>/problems/{set}/{shard}.jsonl
+#   <results>/sources/{source}.jsonl -> <results>/problems/{set}/{shard}.jsonl, <results>/references/{set}/{shard}.jsonl
 localrules:
     fetch_source,
 
@@ -30,6 +30,7 @@ rule build_problems:
         source=of("set", project.source),
     output:
         problems=collect("<results>/problems/{{set}}/{shard}.jsonl", shard=project.shards),
+        references=collect("<results>/references/{{set}}/{shard}.jsonl", shard=project.shards),
         drops="<results>/problems/{set}/drops.json",
     log:
         "<logs>/build_problems/{set}.log",

@@ -9,11 +9,10 @@ from typing import Any
 import msgspec
 
 from skymake import UserError, difficulty, records, rule, sources
-from skymake.records import Origin, Problem, ProgramCheck
+from skymake.records import Origin, Problem, ProgramCheck, Reference
 from skymake.sources import filters
+from skymake.sources.funnel import Funnel
 from skymake.sources.row import Adapted, Broken, Drop
-
-EXAMPLES = 5
 
 
 class LabelColumns(records.Record):
@@ -35,34 +34,17 @@ class SetSpec(records.Record):
     labels: LabelColumns | None = None
 
 
-class Funnel:
-    """What became of the rows: kept, with remarks, or dropped for a reason. Rows are named by their position alone."""
-
-    def __init__(self) -> None:
-        self.rows = self.kept = 0
-        self.dropped: dict[str, list[int]] = {}
-        self.remarked: dict[str, list[int]] = {}
-
-    def keep(self, row: int, remarks: tuple[str, ...]) -> None:
-        self.kept += 1
-        for remark in remarks:
-            self.remarked.setdefault(remark, []).append(row)
-
-    def drop(self, row: int, reason: str) -> None:
-        self.dropped.setdefault(reason, []).append(row)
-
-    def summary(self) -> dict[str, Any]:
-        counts = {
-            part: {text: {"rows": len(rows), "first": rows[:EXAMPLES]} for text, rows in found.items()}
-            for part, found in (("dropped", self.dropped), ("remarks", self.remarked))
-        }
-        return {"rows": self.rows, "kept": self.kept, **counts}
-
-
 def build_problems(
-    source: str, problems: list[str], drops: str, set: str, spec: dict[str, Any], labels: Iterable[str] = ()
+    source: str,
+    problems: list[str],
+    references: list[str],
+    drops: str,
+    set: str,
+    spec: dict[str, Any],
+    labels: Iterable[str] = (),
 ) -> None:
-    """Write the problems of `set`, one file a shard, and the count of every row that made none.
+    """Write the problems of `set` and the reference solutions they ship with, one file each a shard, and the count of
+    every row that made no problem.
 
     labels: files of difficulties, which replace those of the rows. Raises UserError when no row makes a problem.
     """
@@ -74,7 +56,7 @@ def build_problems(
     known = difficulty.read(labels, typed.labels.question, typed.labels.difficulty) if typed.labels else None
     funnel = Funnel()
     adapted = adapt(source, typed.adapter, wanted, known, funnel)
-    write_shards(problems, islice(identify(adapted, set, typed, funnel), typed.limit))
+    write_shards(problems, references, islice(identify(adapted, set, typed, funnel), typed.limit))
     if funnel.kept == 0:
         raise UserError(f"set {set}: none of the {funnel.rows} rows of {source} makes a problem: {funnel.summary()}")
     records.write_json(drops, {"set": set, "source": typed.source, **funnel.summary()})
@@ -109,8 +91,10 @@ def adapt(
             funnel.drop(number, "filtered by difficulty" if adapted.difficulty is not None else "filtered as unrated")
 
 
-def identify(adapted: Iterable[tuple[int, Adapted]], name: str, spec: SetSpec, funnel: Funnel) -> Iterator[Problem]:
-    """The distinct problems of the set `name`."""
+def identify(
+    adapted: Iterable[tuple[int, Adapted]], name: str, spec: SetSpec, funnel: Funnel
+) -> Iterator[tuple[Problem, list[str]]]:
+    """The distinct problems of the set `name`, with their reference solutions."""
     seen = set()
     for number, each in adapted:
         problem = identified(each, name, spec, number)
@@ -119,7 +103,7 @@ def identify(adapted: Iterable[tuple[int, Adapted]], name: str, spec: SetSpec, f
             continue
         seen.add(problem.id)
         funnel.keep(number, each.remarks)
-        yield problem
+        yield problem, each.solutions
 
 
 def identified(adapted: Adapted, name: str, spec: SetSpec, row: int) -> Problem:
@@ -137,13 +121,19 @@ def shard_of(problem: Problem, shards: int) -> int:
     return int(problem.id.rpartition("-")[2], 16) % shards
 
 
-def write_shards(paths: list[str], problems: Iterable[Problem]) -> None:
-    """Write each problem to the file of its shard. All files appear together, or none."""
+def write_shards(problems: list[str], references: list[str], made: Iterable[tuple[Problem, list[str]]]) -> None:
+    """Write each problem, and its reference solutions, to the files of its shard. All appear together, or none."""
     encoder = msgspec.json.Encoder()
     with contextlib.ExitStack() as stack:
-        files = [stack.enter_context(open(stack.enter_context(records.replacing(path)), "wb")) for path in paths]
-        for problem in problems:
-            files[shard_of(problem, len(files))].write(encoder.encode(problem) + b"\n")
+        asked, shipped = (
+            [stack.enter_context(open(stack.enter_context(records.replacing(path)), "wb")) for path in paths]
+            for paths in (problems, references)
+        )
+        for problem, solutions in made:
+            shard = shard_of(problem, len(asked))
+            asked[shard].write(encoder.encode(problem) + b"\n")
+            if solutions:
+                shipped[shard].write(encoder.encode(Reference(problem.id, solutions)) + b"\n")
 
 
 if __name__ == "__main__":

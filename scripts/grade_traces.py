@@ -1,4 +1,4 @@
-"""Rule grade_traces: problems and traces -> one verdict a trace."""
+"""Rule grade_traces: problems, traces and quarantine -> one verdict a trace."""
 
 import msgspec
 
@@ -7,9 +7,9 @@ from skymake.grading import Limits
 from skymake.grading.files import grade_file
 
 
-def grade_traces(problems: str, traces: str, verdicts: str, limits: dict, threads: int) -> None:
+def grade_traces(problems: str, traces: str, quarantine: str, verdicts: str, limits: dict, threads: int) -> None:
     """Grade a file of traces with `threads` graders at once. `limits` is the config's `grading` section."""
-    grade_file(problems, traces, verdicts, msgspec.convert(limits, Limits), threads)
+    grade_file(problems, traces, verdicts, msgspec.convert(limits, Limits), threads, quarantine)
 
 
 if __name__ == "__main__":

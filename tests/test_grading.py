@@ -6,11 +6,25 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from check_references import check_references
+from grade_traces import grade_traces
 from skymake import UserError, records
 from skymake.grading import Limits, grade, grade_all
 from skymake.grading.differences import flips
 from skymake.grading.files import grade_file
-from skymake.records import ChoiceCheck, MathCheck, NoCheck, Origin, Problem, ProgramCheck, Test, Trace, Verdict
+from skymake.records import (
+    ChoiceCheck,
+    MathCheck,
+    NoCheck,
+    Origin,
+    Problem,
+    ProgramCheck,
+    Quarantined,
+    Reference,
+    Test,
+    Trace,
+    Verdict,
+)
 
 CHECKS = {
     "sum": ("math", MathCheck("62")),
@@ -134,6 +148,41 @@ def test_a_trace_without_its_problem_is_named(files):
     with pytest.raises(UserError, match=r"traces\.jsonl:10: problem 'stranger' is not in .*problems\.jsonl"):
         grade_file(files / "problems.jsonl", files / "traces.jsonl", files / "verdicts.jsonl", Limits(), workers=1)
     assert not (files / "verdicts.jsonl").exists()
+
+
+RIGHT, WRONG, BROKEN = "print(2 * int(input()))", "print(3 * int(input()))", "print("
+
+
+@pytest.mark.parametrize(
+    ("solutions", "status"),
+    [([RIGHT], None), ([WRONG, RIGHT], None), ([WRONG, BROKEN], "wrong"), ([BROKEN] * 5 + [RIGHT], "compile_error")],
+    ids=["right", "one is right", "none is right", "a sixth is not tried"],
+)
+def test_a_problem_whose_references_all_fail_is_quarantined(files, solutions, status):
+    records.write(files / "references.jsonl", [Reference("double", solutions)])
+    check_references(files / "problems.jsonl", files / "references.jsonl", files / "quarantine.jsonl", {})
+    found = [(each.problem, each.status) for each in records.read(files / "quarantine.jsonl", Quarantined)]
+    assert found == ([("double", status)] if status else [])
+
+
+def test_without_references_no_sandbox_starts(files, monkeypatch):
+    monkeypatch.delattr("check_references.ProgramGrader")
+    records.write(files / "references.jsonl", [])
+    check_references(files / "problems.jsonl", files / "references.jsonl", files / "quarantine.jsonl", {})
+    assert (files / "quarantine.jsonl").read_bytes() == b""
+
+
+def test_traces_of_a_quarantined_problem_are_not_gradable(files):
+    records.write(files / "quarantine.jsonl", [Quarantined("double", "wrong", "test 1 of 2")])
+    names = ("problems", "traces", "quarantine", "verdicts")
+    grade_traces(*(files / f"{name}.jsonl" for name in names), {}, threads=2)
+    verdicts = list(records.read(files / "verdicts.jsonl", Verdict))
+    assert [(verdict.key, verdict.sample) for verdict in verdicts] == [(each.key, each.sample) for _, each in items()]
+    assert [verdict.status for verdict in verdicts] == [
+        "not_gradable" if name == "double" else status for name, _, status in ANSWERS
+    ]
+    details = {verdict.detail for verdict in verdicts if verdict.problem == "double"}
+    assert details == {"its own reference solution fails: wrong: test 1 of 2"}
 
 
 def test_flips_are_counted_by_status(alone):

@@ -11,7 +11,7 @@ from build_problems import build_problems, shard_of
 from fetch_source import fetch_source
 from import_traces import import_traces
 from skymake import UserError, difficulty, records, sources
-from skymake.records import ChoiceCheck, MathCheck, NoCheck, Problem, ProgramCheck, RecordError, Test, Trace
+from skymake.records import ChoiceCheck, MathCheck, NoCheck, Problem, ProgramCheck, RecordError, Reference, Test, Trace
 from skymake.sources.options import options_of
 from skymake.sources.programs import accepts_several
 
@@ -103,7 +103,8 @@ def build(tmp_path):
         records.write(source, rows)
         records.write(labels, labelled)
         paths = [str(tmp_path / f"{shard}.jsonl") for shard in range(shards)]
-        build_problems(source, paths, drops, "s", {**SPEC, "adapter": adapter, **spec}, [labels])
+        references = [str(tmp_path / f"references-{shard}.jsonl") for shard in range(shards)]
+        build_problems(source, paths, references, drops, "s", {**SPEC, "adapter": adapter, **spec}, [labels])
         return [list(records.read(path, Problem)) for path in paths], json.loads((tmp_path / "drops.json").read_text())
 
     return run
@@ -331,7 +332,8 @@ def test_a_line_that_is_not_json_is_named(tmp_path):
     (tmp_path / "rows.jsonl").write_text(json.dumps(numina()) + "\n{\n")
     with pytest.raises(RecordError, match=r"rows\.jsonl:2"):
         spec = {**SPEC, "adapter": "numina"}
-        build_problems(str(tmp_path / "rows.jsonl"), [str(tmp_path / "0")], str(tmp_path / "d"), "s", spec)
+        paths = [[str(tmp_path / name)] for name in ("0", "references")]
+        build_problems(str(tmp_path / "rows.jsonl"), *paths, str(tmp_path / "d"), "s", spec)
 
 
 def test_tests_that_are_cut_short_are_left_out(build):
@@ -339,6 +341,21 @@ def test_tests_that_are_cut_short_are_left_out(build):
     ((made,),), drops = build("taco", rows)
     assert made.check.tests == [Test("1 2\n", "3\n")]
     assert drops["remarks"] == {"left out tests that are cut short": {"rows": 1, "first": [0]}}
+
+
+@pytest.mark.parametrize("adapter", ["apps", "taco"])
+def test_reference_solutions_go_with_their_problem(build, tmp_path, adapter):
+    absent = {name: value for name, value in ROWS[adapter](question="Three?").items() if name != "solutions"}
+    shipped = [{"solutions": json.dumps([f"print({n})", "print()"]), "question": f"{n}?"} for n in range(9)]
+    rows = [ROWS[adapter](question="None?", solutions=""), ROWS[adapter](question="Nothing?", solutions="[]"), absent]
+    shards, _ = build(adapter, rows + [ROWS[adapter](**columns) for columns in shipped], shards=2)
+    for number, problems in enumerate(shards):
+        references = records.read(tmp_path / f"references-{number}.jsonl", Reference)
+        assert list(references) == [
+            Reference(made.id, [f"print({made.question[0]})", "print()"])
+            for made in problems
+            if made.question[0].isdigit()
+        ]
 
 
 # ---- sets: filters, identity, shards
@@ -475,7 +492,8 @@ def test_real_rows(real_data, tmp_path, name):
     adapter, rows, kept = REAL[name]
     source, shards = str(tmp_path / "rows.jsonl"), [str(tmp_path / f"{n}.jsonl") for n in range(2)]
     fetch_source(source, name, {"path": str(real_data), "files": [f"{name}.jsonl"], "rows": rows})
-    build_problems(source, shards, str(tmp_path / "drops.json"), "real", {**SPEC, "adapter": adapter})
+    references = [str(tmp_path / f"references-{n}.jsonl") for n in range(2)]
+    build_problems(source, shards, references, str(tmp_path / "drops.json"), "real", {**SPEC, "adapter": adapter})
     drops = json.loads((tmp_path / "drops.json").read_text())
     assert (drops["rows"], drops["kept"]) == (rows, kept)
     assert rows - kept == sum(count["rows"] for count in drops["dropped"].values())

@@ -85,6 +85,13 @@ class Problem(Record):
     origin: Origin
 
 
+class Reference(Record):
+    """The solutions that a source ships with a problem: programs, in its order; at least one."""
+
+    problem: str
+    solutions: list[str]
+
+
 class Trace(Record):
     """One model's answer to one problem.
 
@@ -143,6 +150,15 @@ class Verdict(Record):
     detail: str
     cpu_seconds: float
     grader: str
+
+
+class Quarantined(Record):
+    """A problem none of whose reference solutions passes, with the verdict on the first of them: its check is not to
+    be trusted."""
+
+    problem: str
+    status: Status
+    detail: str
 
 
 class Rejection(Record):

@@ -3,8 +3,9 @@
 import itertools
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from types import MappingProxyType
 
 import msgspec
 
@@ -14,6 +15,7 @@ from skymake.records import ChoiceCheck, MathCheck, Problem, ProgramCheck, Trace
 
 __all__ = ["Limits", "grade", "grade_all"]
 
+NO_REASONS: Mapping[str, str] = MappingProxyType({})
 AHEAD = 64  # traces in flight a worker: enough that a slow one holds nobody up, few enough that memory is bounded
 
 
@@ -23,9 +25,14 @@ def grade(problem: Problem, text: str, limits: Limits) -> Verdict:
         return graders.grade(problem, text)
 
 
-def grade_all(items: Iterable[tuple[Problem, Trace]], limits: Limits, workers: int) -> Iterator[Verdict]:
-    """The verdicts on traces, in their order, by `workers` at once; the verdicts do not depend on how many."""
-    with Graders(limits) as graders, ThreadPoolExecutor(workers) as pool:
+def grade_all(
+    items: Iterable[tuple[Problem, Trace]], limits: Limits, workers: int, quarantined: Mapping[str, str] = NO_REASONS
+) -> Iterator[Verdict]:
+    """The verdicts on traces, in their order, by `workers` at once; the verdicts do not depend on how many.
+
+    quarantined: why a problem, by its id, cannot be graded.
+    """
+    with Graders(limits, quarantined) as graders, ThreadPoolExecutor(workers) as pool:
         pending: deque[Future[Verdict]] = deque()
         items = iter(items)
         try:
@@ -43,8 +50,9 @@ def grade_all(items: Iterable[tuple[Problem, Trace]], limits: Limits, workers: i
 class Graders:
     """The graders of a run: one of a kind per thread, made when the first problem of its kind comes."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, quarantined: Mapping[str, str] = NO_REASONS) -> None:
         self._limits = limits
+        self._quarantined = quarantined
         self._mine = threading.local()
         self._opened: list = []
         self._lock = threading.Lock()
@@ -59,7 +67,9 @@ class Graders:
 
     def grade_trace(self, problem: Problem, trace: Trace) -> Verdict:
         """The verdict on a trace. One cut off by its token limit is `truncated`, unless its solution is closed."""
-        if trace.finish == "length" and not extraction.is_closed(trace.text):
+        if reason := self._quarantined.get(problem.id):
+            verdict = Verdict("", problem.id, 0, "not_gradable", None, reason, 0.0, "quarantine")
+        elif trace.finish == "length" and not extraction.is_closed(trace.text):
             verdict = Verdict("", problem.id, 0, "truncated", None, "cut off by the token limit", 0.0, "finish")
         else:
             verdict = self.grade(problem, trace.text)

@@ -11,17 +11,25 @@ from tqdm import tqdm
 
 from skymake import UserError, records
 from skymake.grading import Limits, grade_all
-from skymake.records import Problem, Trace, Verdict
+from skymake.records import Problem, Quarantined, Trace, Verdict
 
 
-def grade_file(problems: str | Path, traces: str | Path, verdicts: str | Path, limits: Limits, workers: int) -> int:
+def grade_file(
+    problems: str | Path,
+    traces: str | Path,
+    verdicts: str | Path,
+    limits: Limits,
+    workers: int,
+    quarantine: str | Path | None = None,
+) -> int:
     """Write the verdicts on `traces`, in their order; returns how many. Progress goes to stderr when it is a terminal.
 
+    quarantine: a file of the problems that are not to be trusted, whose traces are `not_gradable`.
     Raises UserError naming the line of a trace whose problem is not in `problems`.
     """
     with open(traces, "rb") as lines:
         total = sum(1 for _ in lines)
-    graded = grade_all(pairs(problems, traces), limits, workers)
+    graded = grade_all(pairs(problems, traces), limits, workers, reasons(quarantine) if quarantine else {})
     return records.write(verdicts, tqdm(graded, total=total, unit=" traces", desc="grading", disable=None))
 
 
@@ -34,6 +42,14 @@ def pairs(problems: str | Path, traces: str | Path) -> Iterator[tuple[Problem, T
                 f"{traces}:{number}: problem {trace.problem!r} is not in {problems}: give the problems that were asked"
             )
         yield by_id[trace.problem], trace
+
+
+def reasons(quarantine: str | Path) -> dict[str, str]:
+    """Why each problem of the quarantine cannot be graded, by its id."""
+    return {
+        each.problem: f"its own reference solution fails: {each.status}: {each.detail}"
+        for each in records.read(quarantine, Quarantined)
+    }
 
 
 def describe(parser: argparse.ArgumentParser) -> None:

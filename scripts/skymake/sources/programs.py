@@ -22,12 +22,16 @@ _CUT = "..."
 
 
 class Programming(Row):
-    """The columns that APPS and TACO share. `input_output` is JSON, an empty string where there are no tests."""
+    """The columns that APPS and TACO share. `input_output` is JSON, an empty string where there are no tests.
+
+    solutions: a JSON list of programs; an empty string, or no column, where none are shipped.
+    """
 
     question: str
     input_output: str
     starter_code: str
     difficulty: str | None
+    solutions: str | None = None
 
 
 class InputOutput(msgspec.Struct):
@@ -55,6 +59,7 @@ def adapt_program(row: Programming, difficulty: float | None, time_limit_s: floa
         ProgramCheck(entry, whole, time_limit_s, accepts_several(question)),
         difficulty,
         remarks=("left out tests that are cut short",) if len(whole) < len(tests) else (),
+        solutions=_solutions(row.solutions or ""),
     )
 
 
@@ -73,6 +78,16 @@ def _parse(input_output: str) -> InputOutput:
         if _is_python_only(input_output):
             raise Drop("a test holds what JSON cannot hold") from None
         raise Broken(f"{error} - within `$.input_output`") from None
+
+
+def _solutions(published: str) -> list[str]:
+    """The reference solutions of a row."""
+    if not published.strip():
+        return []
+    try:
+        return msgspec.json.decode(published, type=list[str])
+    except msgspec.DecodeError as error:
+        raise Broken(f"{error} - within `$.solutions`") from None
 
 
 def _is_python_only(input_output: str) -> bool:

@@ -23,6 +23,7 @@ class Adapted(msgspec.Struct):
     """A row as a problem that has no identity yet. The time limit of a program is the row's own, 0 where it has none.
 
     remarks: what was mended or is missing, in fixed wording, so that equal remarks can be counted.
+    solutions: the reference solutions that the row ships, as they are; none where it ships none.
     """
 
     domain: Literal["math", "code", "choice", "open"]
@@ -30,6 +31,7 @@ class Adapted(msgspec.Struct):
     check: Check
     difficulty: float | None = None
     remarks: tuple[str, ...] = ()
+    solutions: list[str] = []
 
 
 def text(value: str, name: str) -> str:

@@ -157,18 +157,19 @@ def test_a_second_recipe_asks_the_teacher_nothing(build):
     assert "sample_traces" not in planned and planned["train_student"] == 1 and planned["build_mixture"] == 1
 
 
-def test_another_set_leaves_the_traces_of_the_others_alone(build):
-    build.edit("config/nano.yaml", "apps: {adapter: apps, nano: {split: train, rows: 250}}", CHANGED)
+def test_one_problem_more_costs_one_request_and_leaves_the_other_traces_as_they_are(build):
+    """Snakemake runs all clients of a service again when one of them must; the store sees to it that nothing is asked."""
+    others = [path for path in build.results.glob("traces/raw/teacher/*/0.jsonl") if path.parent.name != "functions"]
+    before = {path: path.read_bytes() for path in others}
+    old, new = (f"apps: {{adapter: apps, nano: {{split: train, rows: {rows}}}}}" for rows in (250, 251))
+    build.edit("config/nano.yaml", old, new)
     try:
-        listing = build.snakemake("--dry-run")
+        output = build.snakemake("--until", "filter_traces")
     finally:
-        build.edit("config/nano.yaml", CHANGED, "apps: {adapter: apps, nano: {split: train, rows: 250}}")
-    sampled = [block for block in listing.split("rule ") if block.startswith("sample_traces")]
-    teacher = [block for block in sampled if "model=teacher" in block]
-    assert len(teacher) == 1 and "set=functions" in teacher[0]
-
-
-CHANGED = "apps: {adapter: apps, nano: {split: train, rows: 251}}"
+        build.edit("config/nano.yaml", new, old)
+    assert "teacher, functions: 251 requests, 1 of them to ask" in output
+    assert output.count(" 0 of them to ask") == len(others) == 7
+    assert {path: path.read_bytes() for path in others} == before
 
 
 def test_a_dry_run_of_everything_prints_the_whole_graph(build):

@@ -3,6 +3,7 @@
 #   traces, verdicts -> <results>/filtered/{model}/{set}.jsonl
 #   filtered -> <results>/traces/reformatted/{model}/{set}/{shard}.jsonl
 #   reformatted traces, their verdicts -> <results>/mixtures/{recipe}/
+#   all samples, their verdicts -> <results>/mixtures/{recipe}/, in pairs
 rule filter_traces:
     """Rejection sampling: the traces whose verdict is correct."""
     input:
@@ -70,3 +71,31 @@ rule build_mixture:
         recipe="{recipe}",
     script:
         "../scripts/build_mixture.py"
+
+
+rule build_preferences:
+    """Pairs of answers to one problem, the shorter correct one preferred, for a recipe that learns from preferences."""
+    input:
+        problems=of_recipe("problems/{set}/{shard}.jsonl"),
+        traces=of_recipe("traces/raw/{teacher}/{set}/{shard}.jsonl"),
+        verdicts=of_recipe("verdicts/raw/{teacher}/{set}/{shard}.jsonl"),
+        benchmarks=of_benchmarks("problems/{benchmark}/{shard}.jsonl"),
+        prompt=of("recipe", project.prompts),
+        system=of("recipe", project.system),
+    output:
+        train="<results>/mixtures/{recipe}/train.jsonl",
+        info="<results>/mixtures/{recipe}/dataset_info.json",
+        provenance="<results>/mixtures/{recipe}/provenance.jsonl",
+        card="<results>/mixtures/{recipe}/card.md",
+    log:
+        "<logs>/build_preferences/{recipe}.log",
+    wildcard_constraints:
+        recipe=one_of(project.paired),
+    conda:
+        "../envs/workflow.yaml"
+    params:
+        code=code("build_preferences"),
+        pairs=lookup("recipes/{recipe}/pairs", within=config),
+        recipe="{recipe}",
+    script:
+        "../scripts/build_preferences.py"

@@ -5,9 +5,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-from skymake import UserError, mixtures, prompts, records, rule
+from skymake import UserError, judged, mixtures, prompts, records, rule
 from skymake.mixtures import Provenance, Row
-from skymake.records import Problem, Trace, Verdict
+from skymake.records import Problem, Trace
 
 
 def build_mixture(
@@ -45,12 +45,9 @@ def choose(
 ) -> Iterator[Trace]:
     """The traces to train on. counts: set -> what became of its traces."""
     owner: dict[str, str] = {}
-    pairs = zip(records.read_all(traces, Trace), records.read_all(verdicts, Verdict), strict=True)
-    for trace, verdict in pairs:
+    for trace, verdict in judged.read(traces, verdicts):
         problem = asked[trace.problem]
         question = mixtures.normal(problem.question)
-        if (trace.key, trace.problem, trace.sample) != (verdict.key, verdict.problem, verdict.sample):
-            raise UserError(f"trace {trace.problem}, sample {trace.sample} has no verdict at its place: grade it again")
         if verdict.status != "correct":
             fate = "lost its answer by reformatting"
         elif question in held_out:

@@ -1,13 +1,11 @@
 """Rule count_funnel: what became of the problems of a recipe, in one small file, whatever the size of the traces."""
 
-from collections.abc import Iterator
-
 import msgspec
 import numpy as np
 
-from skymake import UserError, records, rule
+from skymake import judged, records, rule
 from skymake.funnel import Funnel, Tally
-from skymake.records import Failure, Problem, Rejection, Trace, Verdict
+from skymake.records import Failure, Problem, Rejection, Trace
 
 BINS = 24
 
@@ -50,13 +48,13 @@ def count_funnel(
     tallies = tally_problems(problems, drops)
     owner = {problem: tally for tally in tallies.values() for problem in tally.problems}
     kept = {(row.problem, row.sample) for row in records.read(provenance, Kept)}
-    for trace, verdict in judged(traces, verdicts):
+    for trace, verdict in judged.read(traces, verdicts):
         owner[trace.problem].add_raw(trace, verdict)
     for failure in records.read_all(failures, Failure):
         owner[failure.problem].lost["traces"][failure.kind] += 1
     for trace in records.read_all(filtered, Trace):
         owner[trace.problem].add_filtered(trace, (trace.problem, trace.sample) in kept)
-    for trace, verdict in judged(reformatted, reformatted_verdicts):
+    for trace, verdict in judged.read(reformatted, reformatted_verdicts):
         owner[trace.problem].add_reformatted(trace, verdict)
     for rejection in records.read_all(rejections, Rejection):
         owner[rejection.problem].lost["reformatted"][rejection.reason] += 1
@@ -75,14 +73,6 @@ def tally_problems(problems: list[str], drops: list[str]) -> dict[str, Tally]:
         tallies[entry.set].rows = entry.rows
         tallies[entry.set].lost["problems"].update({reason: count["rows"] for reason, count in entry.dropped.items()})
     return tallies
-
-
-def judged(traces: list[str], verdicts: list[str]) -> Iterator[tuple[Trace, Verdict]]:
-    """Traces with their verdicts, which stand in the same order."""
-    for trace, verdict in zip(records.read_all(traces, Trace), records.read_all(verdicts, Verdict), strict=True):
-        if (trace.problem, trace.sample) != (verdict.problem, verdict.sample):
-            raise UserError(f"trace {trace.problem}, sample {trace.sample} has no verdict at its place: grade it again")
-        yield trace, verdict
 
 
 if __name__ == "__main__":

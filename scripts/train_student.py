@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from skymake import UserError, environments, records, rule, training, weights
-from skymake.mixtures import Row
+from skymake.mixtures import Pair, Row
 
 
 def train_student(
@@ -28,10 +28,10 @@ def train_student(
     train, info: a mixture and its dataset_info.json. base: manifest of the weights to start from. steps: the trainer's
     log, one line a logged step. settings: an entry of `trainings`. devices: how many of `device` train together.
     """
-    rows = sum(1 for _ in records.read(train, Row))
+    chosen = msgspec.convert(settings, training.Training)
+    rows = sum(1 for _ in records.read(train, Pair if chosen.preference else Row))
     if not rows:
         raise UserError(f"{train} is empty: no trace survived the curation, so there is nothing to train on")
-    chosen = msgspec.convert(settings, training.Training)
     start, started_from = weights.load(base)
     run = Path(store) / "training" / training.digest(Path(train), started_from.digest, chosen, seed)
     run.mkdir(parents=True, exist_ok=True)

@@ -121,6 +121,24 @@ def test_local_and_hosted_models_are_asked_in_the_same_terms(config):
     assert project.endpoint("hosted").keys() == project.endpoint("student").keys()
 
 
+def test_a_recipe_with_pairs_trains_with_a_preference_and_no_other_does(config):
+    recipe = {"teacher": "student", "pairs": {"sums": {"length": None}}, "student": "student"}
+    config["trainings"]["simpo"] = {
+        **config["trainings"]["distillation"],
+        "preference": {"loss": "simpo", "beta": 2.0, "gamma": 0.3},
+    }
+    config["recipes"]["flash"] = {**recipe, "training": "simpo"}
+    project = Project(config)
+    assert project.paired == ["flash"] and project.curated("flash") == {"teacher": ["student"], "set": ["sums"]}
+    assert project.prompts("flash") == ["config/prompts/math.jinja"]
+    config["recipes"]["flash"]["training"] = "distillation"
+    with pytest.raises(UserError, match=r"recipes.flash has pairs, so trainings.distillation must have a preference"):
+        Project(config)
+    config["recipes"]["flash"]["training"], config["recipes"]["student"]["training"] = "simpo", "simpo"
+    with pytest.raises(UserError, match=r"recipes.student has no pairs, so trainings.simpo must not have a preference"):
+        Project(config)
+
+
 def test_a_recipe_is_curated_from_its_teacher_and_sets(config):
     project = Project(config)
     assert project.curated("student") == {"teacher": ["teacher"], "set": config["recipes"]["student"]["sets"]}

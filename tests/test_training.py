@@ -46,6 +46,21 @@ def test_a_cpu_trains_in_full_precision_and_a_gpu_in_half():
     assert settings(device="cuda")["bf16"] and "use_cpu" not in settings(device="cuda")
 
 
+def test_a_training_on_pairs_is_a_stage_of_its_own_and_other_trainings_keep_their_digests():
+    simpo = training.Preference(loss="simpo", beta=2.0, gamma=0.3)
+    assert settings()["stage"] == "sft"
+    assert (
+        settings(preference=simpo).items()
+        >= {
+            "stage": "dpo",
+            "pref_loss": "simpo",
+            "pref_beta": 2.0,
+            "simpo_gamma": 0.3,
+        }.items()
+    )
+    assert "preference" not in msgspec.to_builtins(TRAINING)
+
+
 @pytest.fixture
 def mixture(tmp_path):
     path = tmp_path / "train.jsonl"

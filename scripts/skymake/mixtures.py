@@ -1,14 +1,20 @@
-"""The layout of a training set: LLaMA-Factory's sharegpt rows, and the file that tells it so."""
+"""The layout of a training set: LLaMA-Factory's sharegpt rows or pairs, and the file that tells it so."""
 
 import re
 from collections.abc import Iterable
+from typing import Any
 
 from skymake import records
 
-INFO = {
+ROWS = {
     "formatting": "sharegpt",
     "columns": {"messages": "conversations", "system": "system"},
     "tags": {"role_tag": "from", "content_tag": "value", "user_tag": "user", "assistant_tag": "assistant"},
+}
+PAIRS = {
+    **ROWS,
+    "ranking": True,
+    "columns": {**ROWS["columns"], "chosen": "chosen", "rejected": "rejected"},
 }
 
 
@@ -24,6 +30,15 @@ class Row(records.Record):
 
     system: str
     conversations: list[Turn]
+
+
+class Pair(records.Record):
+    """One preference: a question as it was asked, the answer to learn and the answer to unlearn."""
+
+    system: str
+    conversations: list[Turn]
+    chosen: Turn
+    rejected: Turn
 
 
 class Provenance(records.Record):
@@ -47,8 +62,16 @@ def row(system: str, question: str, answer: str) -> Row:
     return Row(system, [Turn("user", question), Turn("assistant", answer)])
 
 
-def write(train: str, info: str, rows: Iterable[Row]) -> int:
-    """Write train.jsonl and the dataset_info.json that describes it as the data set `train`. Returns how many rows."""
+def pair(system: str, question: str, chosen: str, rejected: str) -> Pair:
+    """A preference between two answers to one question."""
+    return Pair(system, [Turn("user", question)], Turn("assistant", chosen), Turn("assistant", rejected))
+
+
+def write(train: str, info: str, rows: Iterable[Row | Pair], layout: dict[str, Any] = ROWS) -> int:
+    """Write train.jsonl and the dataset_info.json that describes it as the data set `train`. Returns how many rows.
+
+    layout: ROWS, or PAIRS when the rows are preferences.
+    """
     count = records.write(train, rows)
-    records.write_json(info, {"train": {"file_name": "train.jsonl", **INFO}})
+    records.write_json(info, {"train": {"file_name": "train.jsonl", **layout}})
     return count

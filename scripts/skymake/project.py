@@ -42,8 +42,9 @@ class Project:
         self.results = f"results/{config['project']}"
         self.shards = [str(shard) for shard in range(config["shards"])]
         self.recipes: Config = config["recipes"]
-        self.corpora = [name for name, recipe in self.recipes.items() if "corpus" in recipe]
-        self.mixed = [name for name, recipe in self.recipes.items() if "corpus" not in recipe]
+        self.corpora = self.having("recipes", "corpus")
+        self.mixed = self.having("recipes", "sets")
+        self.paired = self.having("recipes", "pairs")
         self._check()
 
     @property
@@ -147,11 +148,15 @@ class Project:
 
     def curated(self, recipe: str) -> dict[str, list[str]]:
         """Whose traces on which sets a recipe trains on."""
-        return {"teacher": [self.recipes[recipe]["teacher"]], "set": self.recipes[recipe]["sets"]}
+        return {"teacher": [self.recipes[recipe]["teacher"]], "set": self.sets(recipe)}
+
+    def sets(self, recipe: str) -> list[str]:
+        """The sets whose traces a recipe trains on."""
+        return list(self.recipes[recipe]["pairs" if recipe in self.paired else "sets"])
 
     def prompts(self, recipe: str) -> list[str]:
         """The prompt files of a recipe's sets, in their order."""
-        return [self.prompt(name) for name in self.recipes[recipe]["sets"]]
+        return [self.prompt(name) for name in self.sets(recipe)]
 
     def base(self, recipe: str) -> str | list[str]:
         """The manifest of the weights that a recipe starts from."""
@@ -163,7 +168,7 @@ class Project:
 
     def _check(self) -> None:
         known = self.config
-        models = [*known["models"], *self.recipes]
+        models, curated = [*known["models"], *self.recipes], [*self.mixed, *self.paired]
         references = [
             *(
                 (f"sets.{name}.{key}", chosen[key], known[there])
@@ -180,12 +185,9 @@ class Project:
                 (f"recipes.{name}.training", recipe["training"], known["trainings"])
                 for name, recipe in self.recipes.items()
             ),
-            *((f"recipes.{name}.teacher", self.recipes[name]["teacher"], models) for name in self.mixed),
-            *(
-                (f"recipes.{name}.sets", chosen, known["sets"])
-                for name in self.mixed
-                for chosen in self.recipes[name]["sets"]
-            ),
+            *((f"recipes.{name}.teacher", self.recipes[name]["teacher"], models) for name in curated),
+            *((f"recipes.{name}.sets", chosen, known["sets"]) for name in self.mixed for chosen in self.sets(name)),
+            *((f"recipes.{name}.pairs", chosen, known["sets"]) for name in self.paired for chosen in self.sets(name)),
             *(("evaluation.models", name, models) for name in known["evaluation"]["models"]),
             *(("evaluation.benchmarks", name, known["sets"]) for name in known["evaluation"]["benchmarks"]),
             ("evaluation.baseline", known["evaluation"]["baseline"], known["evaluation"]["models"]),
@@ -195,3 +197,12 @@ class Project:
                 raise ConfigError(f"config: {key} names {name!r}, which is not defined; there are: {', '.join(names)}")
         for name in known["models"].keys() & self.recipes.keys():
             raise ConfigError(f"config: models.{name} and recipes.{name} are both a model of that name: rename one")
+        self._check_pairs()
+
+    def _check_pairs(self) -> None:
+        for name, recipe in self.recipes.items():
+            if (name in self.paired) != ("preference" in self.training(name)):
+                raise ConfigError(
+                    f"config: recipes.{name} has {'pairs' if name in self.paired else 'no pairs'}, so "
+                    f"trainings.{recipe['training']} must {'' if name in self.paired else 'not '}have a preference"
+                )

@@ -31,12 +31,25 @@ CAUSES = {
 }
 
 
-class Training(records.Record):
+class Preference(records.Record):
+    """A loss on pairs of answers. loss: LLaMA-Factory's pref_loss. beta, gamma: scale and margin of SimPO's reward."""
+
+    loss: str
+    beta: float
+    gamma: float
+
+    def settings(self) -> dict[str, Any]:
+        """LLaMA-Factory's settings of a training on pairs."""
+        return {"stage": "dpo", "pref_loss": self.loss, "pref_beta": self.beta, "simpo_gamma": self.gamma}
+
+
+class Training(records.Record, omit_defaults=True):
     """How a student is trained; the entry of `trainings` in the config.
 
     template: LLaMA-Factory's chat template. cutoff_tokens: the longest row, in tokens. epochs: passes over the mixture.
     batch: rows a step over all devices. batch_per_device: rows that one device holds at once. save_steps: steps between
     checkpoints. deepspeed: `none`, or the name of a stage. settings: further LLaMA-Factory settings, by its own names.
+    preference: the loss on pairs of answers; None when the mixture holds rows.
     """
 
     template: str
@@ -47,6 +60,7 @@ class Training(records.Record):
     deepspeed: str
     save_steps: int
     settings: dict[str, Any]
+    preference: Preference | None = None
 
 
 class Step(msgspec.Struct):
@@ -75,7 +89,7 @@ def settings(training: Training, base: Path, mixture: Path, output: Path, device
         )
     chosen = {
         "model_name_or_path": str(base.resolve()),
-        "stage": "sft",
+        **(training.preference.settings() if training.preference else {"stage": "sft"}),
         "do_train": True,
         "finetuning_type": "full",
         "dataset_dir": str(mixture.resolve()),

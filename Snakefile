@@ -9,6 +9,7 @@ from pathlib import Path
 
 from snakemake.utils import min_version
 
+from skymake import builds
 from skymake.code import check_clone
 from skymake.project import Project
 
@@ -39,6 +40,10 @@ include: "rules/curation.smk"
 include: "rules/training.smk"
 include: "rules/evaluation.smk"
 include: "rules/report.smk"
+
+
+onstart:
+    builds.begin(project, log[0])  # for those who ask about these results: skymake why, impact, diff, watch
 
 
 onsuccess:

@@ -58,6 +58,7 @@ rule build_mixture:
         train="<results>/mixtures/{recipe}/train.jsonl",
         info="<results>/mixtures/{recipe}/dataset_info.json",
         provenance="<results>/mixtures/{recipe}/provenance.jsonl",
+        dropped="<results>/mixtures/{recipe}/dropped.jsonl",
         card="<results>/mixtures/{recipe}/card.md",
     log:
         "<logs>/build_mixture/{recipe}.log",

@@ -15,6 +15,7 @@ rule count_funnel:
         rejections=of_recipe("rejections/{teacher}/{set}/{shard}.jsonl"),
         reformatted_verdicts=of_recipe("verdicts/reformatted/{teacher}/{set}/{shard}.jsonl"),
         provenance="<results>/mixtures/{recipe}/provenance.jsonl",
+        dropped="<results>/mixtures/{recipe}/dropped.jsonl",
     output:
         funnel="<results>/funnels/{recipe}.json",
     log:

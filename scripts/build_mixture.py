@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from skymake import UserError, judged, mixtures, prompts, records, rule
-from skymake.mixtures import Provenance, Row
+from skymake.mixtures import Dropped, Provenance, Row
 from skymake.records import Problem, Trace
 
 
@@ -20,44 +20,60 @@ def build_mixture(
     train: str,
     info: str,
     provenance: str,
+    dropped: str,
     card: str,
     sets: list[str],
     recipe: str,
 ) -> None:
-    """Write the verified traces of all sets as training rows, each question once, none of them a benchmark's.
+    """Write the verified traces of all sets as training rows, each question once, none of them a benchmark's, and
+    beside them the verified traces that are no row, with the reason.
 
     traces, verdicts: reformatted, in the same order. prompt: the prompt file of each of `sets`, in that order.
     Raises UserError when no row is left, or when verdicts and traces are not of one another.
     """
     prompt_of, counts = dict(zip(sets, prompt, strict=True)), defaultdict(Counter)
     asked = {problem.id: problem for problem in records.read_all(problems, Problem)}
-    held_out = {mixtures.normal(problem.question) for problem in records.read_all(benchmarks, Problem)}
-    kept = sorted(choose(asked, traces, verdicts, held_out, counts), key=lambda trace: place(trace.key))
+    held_out = {mixtures.normal(problem.question): problem.id for problem in records.read_all(benchmarks, Problem)}
+    left_out: list[Dropped] = []
+    kept = sorted(choose(asked, traces, verdicts, held_out, counts, left_out), key=lambda trace: place(trace.key))
     if not kept:
         raise UserError(f"recipe {recipe}: no trace survived: {dict(counts)}")
     mixtures.write(train, info, (row(asked[trace.problem], trace, prompt_of, system) for trace in kept))
     records.write(provenance, (origin(number, asked[trace.problem], trace) for number, trace in enumerate(kept)))
+    records.write(dropped, left_out)
     Path(card).write_text(describe(recipe, counts))
 
 
 def choose(
-    asked: dict[str, Problem], traces: list[str], verdicts: list[str], held_out: set[str], counts: dict[str, Counter]
+    asked: dict[str, Problem],
+    traces: list[str],
+    verdicts: list[str],
+    held_out: dict[str, str],
+    counts: dict[str, Counter],
+    left_out: list[Dropped],
 ) -> Iterator[Trace]:
-    """The traces to train on. counts: set -> what became of its traces."""
+    """The traces to train on.
+
+    held_out: question -> the benchmark's problem that asks it. Filled meanwhile are `counts`, set -> what became of its
+    traces, and `left_out`, the verified ones that are not trained on.
+    """
     owner: dict[str, str] = {}
     for trace, verdict in judged.read(traces, verdicts):
         problem = asked[trace.problem]
         question = mixtures.normal(problem.question)
         if verdict.status != "correct":
-            fate = "lost its answer by reformatting"
-        elif question in held_out:
-            fate = "asked by a benchmark"
-        elif owner.setdefault(question, trace.problem) != trace.problem:
-            fate = "asked by another problem already"
+            counts[problem.set]["lost its answer by reformatting"] += 1
+            continue
+        if question in held_out:
+            fate, by = mixtures.HELD_OUT, held_out[question]
+        elif (by := owner.setdefault(question, trace.problem)) != trace.problem:
+            fate = mixtures.REPEATED
         else:
             fate = "kept"
             yield trace
         counts[problem.set][fate] += 1
+        if fate != "kept":
+            left_out.append(Dropped(trace.key, trace.problem, trace.sample, fate, by))
 
 
 def row(problem: Problem, trace: Trace, prompt_of: dict[str, str], system: str) -> Row:

@@ -5,6 +5,7 @@ import numpy as np
 
 from skymake import judged, records, rule
 from skymake.funnel import Funnel, Tally
+from skymake.mixtures import Dropped
 from skymake.records import Failure, Problem, Rejection, Trace
 
 BINS = 24
@@ -36,6 +37,7 @@ def count_funnel(
     rejections: list[str],
     reformatted_verdicts: list[str],
     provenance: str,
+    dropped: str,
     funnel: str,
     recipe: str,
     private: list[str],
@@ -58,6 +60,8 @@ def count_funnel(
         owner[trace.problem].add_reformatted(trace, verdict)
     for rejection in records.read_all(rejections, Rejection):
         owner[rejection.problem].lost["reformatted"][rejection.reason] += 1
+    for trace in records.read(dropped, Dropped):
+        owner[trace.problem].lost["kept"][trace.reason] += 1
     longest = max((count for tally in tallies.values() for part in tally.tokens.values() for count in part), default=1)
     edges = np.linspace(0, longest, BINS + 1)
     sets = [tally.summary(name, edges, name in private) for name, tally in tallies.items()]

@@ -9,6 +9,7 @@ from count_funnel import count_funnel
 from render_report import render_report
 from score_model import score_model
 from skymake import records
+from skymake.mixtures import Dropped
 from skymake.records import ChoiceCheck, Failure, MathCheck, Origin, Problem, ProgramCheck, Rejection, Trace, Verdict
 
 SAMPLING = {"temperature": 0.7, "max_tokens": 200, "samples": 2, "seed": 0}
@@ -54,6 +55,7 @@ def write_recipe(folder: Path) -> dict[str, list[str] | str]:
     provenance = [{"row": row, "problem": v.problem, "sample": v.sample, "key": v.key} for row, v in enumerate(kept)]
     files = {"problems": problems, "traces": traces, "verdicts": verdicts, "filtered": filtered}
     files["failures"] = [Failure("k", "sums-3", 1, "teacher", "timeout", "")]
+    files["dropped"] = [Dropped("k", REPEATED, 0, "asked by another problem already", "sums-0")]
     files["rejections"] = [Rejection("k", "sums-4", 0, "no place to cut")]
     files |= {"reformatted": filtered, "reformatted_verdicts": again}
     for name, entries in files.items():
@@ -62,7 +64,8 @@ def write_recipe(folder: Path) -> dict[str, list[str] | str]:
     dropped = {"a repeat": {"rows": 1}}
     records.write_json(folder / "drops.json", {"set": "sums", "rows": 9, "kept": 8, "dropped": dropped})
     inputs = {name: [str(folder / f"{name}.jsonl")] for name in files}
-    return inputs | {"provenance": str(folder / "provenance.jsonl"), "drops": [str(folder / "drops.json")]}
+    inputs |= {name: str(folder / f"{name}.jsonl") for name in ("provenance", "dropped")}
+    return inputs | {"drops": [str(folder / "drops.json")]}
 
 
 def write_scores(folder: Path, models: dict[str, int], benchmarks: tuple[str, ...]) -> list[str]:

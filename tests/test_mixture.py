@@ -9,7 +9,7 @@ import pytest
 
 from build_mixture import build_mixture
 from skymake import UserError, mixtures, records
-from skymake.mixtures import Provenance, Row
+from skymake.mixtures import Dropped, Provenance, Row
 from skymake.records import MathCheck, Origin, Problem, Trace, Verdict
 
 
@@ -46,7 +46,7 @@ def mix(tmp_path, monkeypatch):
         records.write("verdicts", [verdict(one, "wrong" if one in wrong else "correct") for one in traces])
         records.write("benchmarks", benchmarks)
         inputs = (["problems"], ["traces"], ["verdicts"], ["benchmarks"], ["ask", "ask"], system)
-        build_mixture(*inputs, "train", "info", "provenance", "card", ["sums", "more"], "student")
+        build_mixture(*inputs, "train", "info", "provenance", "dropped", "card", ["sums", "more"], "student")
         return list(records.read("train", Row)), list(records.read("provenance", Provenance)), Path("card").read_text()
 
     return mixed
@@ -83,6 +83,7 @@ def test_a_question_of_a_benchmark_is_never_trained_on(mix, wording):
     _, origins, card = mix(problems, map(trace, problems), benchmarks=[problem(7, wording, of="test")])
     assert [origin.problem for origin in origins] == ["sums-2"]
     assert "asked by a benchmark | 1" in card
+    assert list(records.read("dropped", Dropped)) == [Dropped("sums-1/0", "sums-1", 0, mixtures.HELD_OUT, "test-7")]
 
 
 def test_a_question_of_two_sets_is_trained_on_once(mix):
@@ -90,6 +91,7 @@ def test_a_question_of_two_sets_is_trained_on_once(mix):
     _, origins, card = mix(problems, map(trace, problems))
     assert {origin.problem for origin in origins} == {"sums-1", "more-2"}
     assert "| more | asked by another problem already | 1 |" in card
+    assert list(records.read("dropped", Dropped)) == [Dropped("more-1/0", "more-1", 0, mixtures.REPEATED, "sums-1")]
 
 
 def test_all_correct_samples_of_a_problem_are_kept(mix):
@@ -131,4 +133,4 @@ def test_a_verdict_of_another_trace_is_refused(mix):
     records.write("traces", [other, two])
     files = (["problems"], ["traces"], ["verdicts"], ["benchmarks"], ["ask"], "")
     with pytest.raises(UserError, match="trace sums-1, sample 0 has no verdict at its place"):
-        build_mixture(*files, "train", "info", "provenance", "card", ["sums"], "student")
+        build_mixture(*files, "train", "info", "provenance", "dropped", "card", ["sums"], "student")

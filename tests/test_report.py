@@ -15,7 +15,7 @@ from skymake.funnel import CLIP, Funnel
 
 ROOT = Path(__file__).parents[1]
 MODELS = {"base": 4, "student": 16, "teacher": 12}
-EMPTY = ("failures", "filtered", "reformatted", "rejections", "reformatted_verdicts", "provenance")
+EMPTY = ("failures", "filtered", "reformatted", "rejections", "reformatted_verdicts", "provenance", "dropped")
 BENCHMARKS = ("sums_test", "puzzles_test")
 
 
@@ -72,6 +72,7 @@ def test_every_loss_has_a_reason(count):
         "filtered": {"wrong": 2, "no_answer": 1},
         "reformatted": {"no place to cut": 1},
         "verified": {"wrong": 1},
+        "kept": {"asked by another problem already": 1},
     }
     assert sets["scripts"].lost == {"filtered": {"runtime_error": 1}}
 

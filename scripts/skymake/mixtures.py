@@ -52,6 +52,19 @@ class Provenance(records.Record):
     model: str
 
 
+HELD_OUT, REPEATED = "asked by a benchmark", "asked by another problem already"
+
+
+class Dropped(records.Record):
+    """A verified trace that is no training row, and why. by: the problem that asks the same question."""
+
+    key: str
+    problem: str
+    sample: int
+    reason: str
+    by: str
+
+
 def normal(question: str) -> str:
     """A question without case and spacing, to tell whether two are the same."""
     return " ".join(re.findall(r"[^\W_]+|[^\w\s]", question.casefold()))

@@ -1,0 +1,76 @@
+"""A build on disk: the results folder of a project, read with the config that its last run had."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+from skymake import UserError, records
+from skymake.mixtures import Provenance
+from skymake.project import Project
+from skymake.records import Problem
+
+NAME = "run.json"
+T = TypeVar("T")
+
+
+class Run(records.Record):
+    """What a run of Snakemake was told. log: its own log. config: of all its config files together."""
+
+    log: str
+    config: dict[str, Any]
+
+
+def begin(project: Project, log: str) -> None:
+    """Note what a run is told, beside its results. It is no output of a rule, so that it makes nothing run again."""
+    records.write_json(Path(project.results) / NAME, Run(str(Path(log).resolve()), project.config))
+
+
+class Build:
+    """A results folder. Paths are given, and told, as they lie from where the user stands."""
+
+    def __init__(self, results: str | Path) -> None:
+        folder = Path(os.path.abspath(results))
+        self.root = Path(os.path.relpath(folder.parents[1]))  # where Snakemake runs: prompts and the store lie there
+        if not (folder / NAME).exists():
+            raise UserError(f"{results} is no results folder: it has no {NAME}, which every run of snakemake writes")
+        self.run = records.read_json(folder / NAME, Run)
+        self.project = Project(self.run.config)
+        self.results = self.root / self.project.results
+
+    def path(self, name: str) -> Path:
+        """A file that the project names, from where the user stands."""
+        return self.root / name
+
+    def files(self, pattern: str, **names: list[str]) -> list[Path]:
+        """Those files of a pattern below the results that are there."""
+        paths = map(self.path, self.project.files(pattern, **names))
+        return [path for path in paths if path.exists()]
+
+    def read(self, pattern: str, type: type[T], **names: list[str]) -> Iterator[tuple[str, T]]:
+        """Every record of the files of a pattern, with its place as `file:line`."""
+        for path in self.files(pattern, **names):
+            for number, record in enumerate(records.read(path, type), start=1):
+                yield f"{path}:{number}", record
+
+    def problems(self, sets: list[str]) -> Iterator[Problem]:
+        """The problems of some sets."""
+        for _, problem in self.read("problems/{set}/{shard}.jsonl", Problem, set=sets):
+            yield problem
+
+    def provenance(self, recipe: str) -> list[Provenance]:
+        """Where the rows of a recipe's mixture come from; empty where it is not built."""
+        return [row for _, row in self.read("mixtures/{recipe}/provenance.jsonl", Provenance, recipe=[recipe])]
+
+    @property
+    def sets(self) -> list[str]:
+        """The sets that this build asks: those of its mixtures, and its benchmarks."""
+        asked = [name for recipe in self.project.mixed for name in self.project.recipes[recipe]["sets"]]
+        return list(dict.fromkeys([*asked, *self.project.config["evaluation"]["benchmarks"]]))
+
+    def askers(self, set: str) -> list[str]:
+        """The models that answer the problems of a set: teachers of its recipes, and all that are evaluated on it."""
+        config, recipes = self.project.config, self.project.recipes
+        found = [recipes[name]["teacher"] for name in self.project.mixed if set in recipes[name]["sets"]]
+        found += config["evaluation"]["models"] if set in config["evaluation"]["benchmarks"] else []
+        return list(dict.fromkeys(found))

@@ -5,6 +5,7 @@
 #   <results>/verdicts/{form}/{model}/{set}/{shard}.jsonl       what the grader says of it
 #   <results>/mixtures/{recipe}/   checkpoints/{recipe}/        what a student is trained on, and the student
 #   <results>/scores/{model}/{benchmark}.json                   what came of it
+import time
 from pathlib import Path
 
 from snakemake.utils import min_version
@@ -14,6 +15,7 @@ from skymake.code import check_clone
 from skymake.project import Project
 
 min_version("9.27")
+started = time.time()
 
 
 if not workflow.overwrite_configfiles:
@@ -47,7 +49,8 @@ onstart:
 
 
 onsuccess:
-    for table in Path(project.results).glob("comparison.md"):  # a part of the graph may end without one
+    table = Path(project.results, "comparison.md")
+    if table.exists() and table.stat().st_mtime > started:  # a part of the graph may end without a new one
         print(table.read_text(), f"The report: {project.results}/report.html", sep="\n")
 
 

@@ -35,6 +35,7 @@ pathvars:
 include: "rules/common.smk"
 include: "rules/environments.smk"
 include: "rules/nano.smk"
+include: "rules/models.smk"
 include: "rules/problems.smk"
 include: "rules/traces.smk"
 include: "rules/verdicts.smk"

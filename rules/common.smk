@@ -22,8 +22,8 @@ def of(wildcard, question):
 
 
 def of_recipe(pattern):
-    """The files of a pattern for the teacher, the sets and the shards of a recipe."""
-    return of("recipe", lambda recipe: project.files(pattern, **project.curated(recipe)))
+    """The files of a pattern for the sets of a recipe, their teachers, and all shards."""
+    return of("recipe", lambda recipe: project.recipe_files(recipe, pattern))
 
 
 def of_benchmarks(pattern):

@@ -2,10 +2,11 @@
 #
 #   traces, verdicts -> <results>/filtered/{model}/{set}.jsonl
 #   filtered -> <results>/traces/reformatted/{model}/{set}/{shard}.jsonl
-#   reformatted traces, their verdicts -> <results>/mixtures/{recipe}/
-#   all samples, their verdicts -> <results>/mixtures/{recipe}/, in pairs
+#   problems -> <results>/contamination/{recipe}/
+#   reformatted traces, their verdicts, contamination -> <results>/mixtures/{recipe}/
+#   all samples, their verdicts, contamination -> <results>/mixtures/{recipe}/, in pairs
 rule filter_traces:
-    """Rejection sampling: the traces whose verdict is correct."""
+    """Rejection sampling: the traces whose verdict is correct, and published ones to which there is no key."""
     input:
         traces=collect(
             "<results>/traces/raw/{{model}}/{{set}}/{shard}.jsonl",
@@ -23,6 +24,7 @@ rule filter_traces:
         "../envs/workflow.yaml"
     params:
         code=code("filter_traces"),
+        unchecked=of("model", project.publishes),
     script:
         "../scripts/filter_traces.py"
 
@@ -45,13 +47,34 @@ rule reformat_traces:
         "../scripts/reformat_traces.py"
 
 
+rule find_contamination:
+    """Problems of a recipe that a benchmark, or an earlier problem of the recipe, already asks."""
+    input:
+        training=of_recipe("problems/{set}/{shard}.jsonl"),
+        benchmarks=of_benchmarks("problems/{benchmark}/{shard}.jsonl"),
+    output:
+        hits="<results>/contamination/{recipe}/hits.jsonl",
+        summary="<results>/contamination/{recipe}/summary.json",
+    log:
+        "<logs>/find_contamination/{recipe}.log",
+    wildcard_constraints:
+        recipe=one_of(project.mixed + project.paired),
+    conda:
+        "../envs/workflow.yaml"
+    params:
+        code=code("find_contamination"),
+        private=project.private,
+    script:
+        "../scripts/find_contamination.py"
+
+
 rule build_mixture:
     """The training set of a recipe: verified traces, each question once, no question of a benchmark."""
     input:
         problems=of_recipe("problems/{set}/{shard}.jsonl"),
         traces=of_recipe("traces/reformatted/{teacher}/{set}/{shard}.jsonl"),
         verdicts=of_recipe("verdicts/reformatted/{teacher}/{set}/{shard}.jsonl"),
-        benchmarks=of_benchmarks("problems/{benchmark}/{shard}.jsonl"),
+        hits="<results>/contamination/{recipe}/hits.jsonl",
         prompt=of("recipe", project.prompts),
         system=of("recipe", project.system),
     output:
@@ -69,6 +92,7 @@ rule build_mixture:
     params:
         code=code("build_mixture"),
         sets=lookup("recipes/{recipe}/sets", within=config),
+        limits=of("recipe", project.limits),
         recipe="{recipe}",
     script:
         "../scripts/build_mixture.py"
@@ -80,7 +104,7 @@ rule build_preferences:
         problems=of_recipe("problems/{set}/{shard}.jsonl"),
         traces=of_recipe("traces/raw/{teacher}/{set}/{shard}.jsonl"),
         verdicts=of_recipe("verdicts/raw/{teacher}/{set}/{shard}.jsonl"),
-        benchmarks=of_benchmarks("problems/{benchmark}/{shard}.jsonl"),
+        hits="<results>/contamination/{recipe}/hits.jsonl",
         prompt=of("recipe", project.prompts),
         system=of("recipe", project.system),
     output:

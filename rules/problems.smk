@@ -2,8 +2,10 @@
 #
 #   a dataset at a revision, or local files -> <results>/sources/{source}.jsonl
 #   <results>/sources/{source}.jsonl -> <results>/problems/{set}/{shard}.jsonl, <results>/references/{set}/{shard}.jsonl
+#   <results>/sources/{source}.jsonl -> <results>/prompts/{source}/{column}.jinja
 localrules:
     fetch_source,
+    quote_prompt,
 
 
 rule fetch_source:
@@ -28,6 +30,7 @@ rule build_problems:
     """The problems of a set, filtered as the config says, in shards; every dropped row is counted with its reason."""
     input:
         source=of("set", project.source),
+        labels=of("set", project.labels),
     output:
         problems=collect("<results>/problems/{{set}}/{shard}.jsonl", shard=project.shards),
         references=collect("<results>/references/{{set}}/{shard}.jsonl", shard=project.shards),
@@ -42,3 +45,22 @@ rule build_problems:
         spec=of("set", project.spec),
     script:
         "../scripts/build_problems.py"
+
+
+rule quote_prompt:
+    """A system prompt that a dataset holds in a column, to the byte."""
+    input:
+        rows="<results>/sources/{source}.jsonl",
+    output:
+        prompt="<results>/prompts/{source}/{column}.jinja",
+    log:
+        "<logs>/quote_prompt/{source}/{column}.log",
+    wildcard_constraints:
+        column=r"\w+",
+    conda:
+        "../envs/workflow.yaml"
+    params:
+        code=code("quote_prompt"),
+        column="{column}",
+    script:
+        "../scripts/quote_prompt.py"

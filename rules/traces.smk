@@ -2,6 +2,7 @@
 #
 #   weights -> <results>/engines/{model}/{shard}.json
 #   problems, prompts, engine -> <results>/traces/raw/{model}/{set}/{shard}.jsonl
+#   published answers -> <results>/traces/raw/{model}/{set}/{shard}.jsonl
 rule serve_model:
     """A vLLM server for one model and one shard of every set."""
     input:
@@ -38,6 +39,8 @@ rule sample_traces:
         failures="<results>/failures/{model}/{set}/{shard}.jsonl",
     log:
         "<logs>/sample_traces/{model}/{set}/{shard}.log",
+    wildcard_constraints:
+        model=one_of(project.answering),
     conda:
         "../envs/workflow.yaml"
     threads: 0
@@ -52,3 +55,25 @@ rule sample_traces:
         failure_share=config["failure_share"],
     script:
         "../scripts/sample_traces.py"
+
+
+rule import_traces:
+    """The answers that a source publishes to its own questions, as traces of the model that stands for them."""
+    input:
+        source=of("set", project.source),
+        problems="<results>/problems/{set}/{shard}.jsonl",
+    output:
+        traces="<results>/traces/raw/{model}/{set}/{shard}.jsonl",
+        failures="<results>/failures/{model}/{set}/{shard}.jsonl",
+    log:
+        "<logs>/import_traces/{model}/{set}/{shard}.log",
+    wildcard_constraints:
+        model=one_of(project.publishing),
+    conda:
+        "../envs/workflow.yaml"
+    params:
+        code=code("import_traces"),
+        adapter=of("set", project.adapter),
+        model="{model}",
+    script:
+        "../scripts/import_traces.py"

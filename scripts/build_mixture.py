@@ -6,15 +6,29 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from skymake import UserError, judged, mixtures, prompts, records, rule
+from skymake.decontamination import Hit
 from skymake.mixtures import Dropped, Provenance, Row
 from skymake.records import Problem, Trace
+
+
+class Fates:
+    """What became of the traces: counts, by set and fate, and the verified ones that are left out."""
+
+    def __init__(self) -> None:
+        self.counts: dict[str, Counter[str]] = defaultdict(Counter)
+        self.left_out: list[Dropped] = []
+
+    def leave_out(self, trace: Trace, name: str, reason: str, by: str | None) -> None:
+        """A verified trace of the set `name` that is not trained on."""
+        self.counts[name][reason] += 1
+        self.left_out.append(Dropped(trace.key, trace.problem, trace.sample, reason, by))
 
 
 def build_mixture(
     problems: list[str],
     traces: list[str],
     verdicts: list[str],
-    benchmarks: list[str],
+    hits: str,
     prompt: list[str],
     system: str,
     train: str,
@@ -23,57 +37,60 @@ def build_mixture(
     dropped: str,
     card: str,
     sets: list[str],
+    limits: dict[str, int],
     recipe: str,
 ) -> None:
     """Write the verified traces of all sets as training rows, each question once, none of them a benchmark's, and
     beside them the verified traces that are no row, with the reason.
 
-    traces, verdicts: reformatted, in the same order. prompt: the prompt file of each of `sets`, in that order.
+    traces, verdicts: reformatted, in the same order. hits: what find_contamination says of the problems. prompt: the
+    prompt file of each of `sets`, in that order. limits: domain -> at most so many rows, drawn by a hash of their keys.
     Raises UserError when no row is left, or when verdicts and traces are not of one another.
     """
-    prompt_of, counts = dict(zip(sets, prompt, strict=True)), defaultdict(Counter)
+    prompt_of, fates = dict(zip(sets, prompt, strict=True)), Fates()
     asked = {problem.id: problem for problem in records.read_all(problems, Problem)}
-    held_out = {mixtures.normal(problem.question): problem.id for problem in records.read_all(benchmarks, Problem)}
-    left_out: list[Dropped] = []
-    kept = sorted(choose(asked, traces, verdicts, held_out, counts, left_out), key=lambda trace: place(trace.key))
+    found = {hit.problem: hit for hit in records.read(hits, Hit)}
+    verified = sorted(choose(asked, traces, verdicts, found, fates), key=lambda trace: place(trace.key))
+    kept = list(limited(verified, asked, limits, fates))
     if not kept:
-        raise UserError(f"recipe {recipe}: no trace survived: {dict(counts)}")
+        raise UserError(f"recipe {recipe}: no trace survived: {dict(fates.counts)}")
     mixtures.write(train, info, (row(asked[trace.problem], trace, prompt_of, system) for trace in kept))
     records.write(provenance, (origin(number, asked[trace.problem], trace) for number, trace in enumerate(kept)))
-    records.write(dropped, left_out)
-    Path(card).write_text(describe(recipe, counts))
+    records.write(dropped, fates.left_out)
+    Path(card).write_text(describe(recipe, fates.counts))
 
 
 def choose(
-    asked: dict[str, Problem],
-    traces: list[str],
-    verdicts: list[str],
-    held_out: dict[str, str],
-    counts: dict[str, Counter],
-    left_out: list[Dropped],
+    asked: dict[str, Problem], traces: list[str], verdicts: list[str], hits: dict[str, Hit], fates: Fates
 ) -> Iterator[Trace]:
-    """The traces to train on.
+    """The verified traces of different questions. Of problems that repeat one another, the first that is solved stays.
 
-    held_out: question -> the benchmark's problem that asks it. Filled meanwhile are `counts`, set -> what became of its
-    traces, and `left_out`, the verified ones that are not trained on.
+    hits: problem -> what asks it already.
     """
     owner: dict[str, str] = {}
     for trace, verdict in judged.read(traces, verdicts):
-        problem = asked[trace.problem]
-        question = mixtures.normal(problem.question)
-        if verdict.status != "correct":
-            counts[problem.set]["lost its answer by reformatting"] += 1
-            continue
-        if question in held_out:
-            fate, by = mixtures.HELD_OUT, held_out[question]
-        elif (by := owner.setdefault(question, trace.problem)) != trace.problem:
-            fate = mixtures.REPEATED
+        hit, name = hits.get(trace.problem), asked[trace.problem].set
+        if verdict.status not in ("correct", "unchecked"):
+            fates.counts[name]["lost its answer by reformatting"] += 1
+        elif hit and hit.held_out:
+            fates.leave_out(trace, name, mixtures.HELD_OUT, hit.other)
+        elif (by := owner.setdefault(hit.other if hit else trace.problem, trace.problem)) != trace.problem:
+            fates.leave_out(trace, name, mixtures.REPEATED, by)
         else:
-            fate = "kept"
             yield trace
-        counts[problem.set][fate] += 1
-        if fate != "kept":
-            left_out.append(Dropped(trace.key, trace.problem, trace.sample, fate, by))
+
+
+def limited(traces: list[Trace], asked: dict[str, Problem], limits: dict[str, int], fates: Fates) -> Iterator[Trace]:
+    """The first traces of each domain, as many as its limit allows."""
+    rows: Counter[str] = Counter()
+    for trace in traces:
+        problem = asked[trace.problem]
+        rows[problem.domain] += 1
+        if rows[problem.domain] > limits.get(problem.domain, len(traces)):
+            fates.leave_out(trace, problem.set, mixtures.LIMITED, None)
+        else:
+            fates.counts[problem.set]["kept"] += 1
+            yield trace
 
 
 def row(problem: Problem, trace: Trace, prompt_of: dict[str, str], system: str) -> Row:

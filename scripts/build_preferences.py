@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skymake import UserError, judged, mixtures, preferences, prompts, records, rule
+from skymake.decontamination import Hit
 from skymake.mixtures import Pair
 from skymake.records import Problem, Trace, Verdict
 
@@ -34,7 +35,7 @@ def build_preferences(
     problems: list[str],
     traces: list[str],
     verdicts: list[str],
-    benchmarks: list[str],
+    hits: str,
     prompt: list[str],
     system: str,
     train: str,
@@ -46,13 +47,14 @@ def build_preferences(
 ) -> None:
     """Write the pairs of all sets, each question's once, none of them a benchmark's.
 
-    traces, verdicts: of all samples, in the same order. pairs: set -> kind -> how many at most, None for all.
-    prompt: the prompt file of each of these sets, in their order. Raises UserError when there is no pair.
+    traces, verdicts: of all samples, in the same order. hits: what find_contamination says of the problems.
+    pairs: set -> kind -> how many at most, None for all. prompt: the prompt file of each of these sets, in their order.
+    Raises UserError when there is no pair.
     """
     fates: Fates = defaultdict(Counter)
     asked = {problem.id: problem for problem in records.read_all(problems, Problem)}
-    held_out = {mixtures.normal(problem.question) for problem in records.read_all(benchmarks, Problem)}
-    found = choose(asked, judged.read(traces, verdicts), pairs, held_out, fates)
+    known = {hit.problem: hit for hit in records.read(hits, Hit)}
+    found = choose(asked, judged.read(traces, verdicts), pairs, known, fates)
     chosen = sorted(limit(found, pairs, fates), key=lambda choice: choice.place)
     if not chosen:
         raise UserError(f"recipe {recipe}: no problem gave a pair: {dict(fates)}")
@@ -66,19 +68,21 @@ def choose(
     asked: dict[str, Problem],
     answers: Iterator[tuple[Trace, Verdict]],
     pairs: dict[str, dict[str, int | None]],
-    held_out: set[str],
+    hits: dict[str, Hit],
     fates: Fates,
 ) -> Iterator[Choice]:
     """All pairs of the wanted kinds; answers to one problem stand together. fates: (set, kind) -> what became of it."""
     seen: set[str] = set()
     for name, of_problem in groupby(answers, key=lambda answer: answer[0].problem):
-        problem, question = asked[name], mixtures.normal(asked[name].question)
+        problem, hit = asked[name], hits.get(name)
+        question = hit.other if hit else name
         correct, wrong = preferences.sides(of_problem)
-        excluded = "asked by a benchmark" if question in held_out else "asked by another problem already"
         for kind in pairs[problem.set]:
             found = preferences.KINDS[kind](correct, wrong)
-            if question in held_out | seen:
-                fates[problem.set, kind][excluded] += 1
+            if hit and hit.held_out:
+                fates[problem.set, kind][mixtures.HELD_OUT] += 1
+            elif question in seen:
+                fates[problem.set, kind][mixtures.REPEATED] += 1
             elif not found:
                 fates[problem.set, kind]["no such pair"] += 1
             else:

@@ -36,17 +36,18 @@ class SetSpec(records.Record):
 
 def build_problems(
     source: str,
+    labels: list[str],
     problems: list[str],
     references: list[str],
     drops: str,
     set: str,
     spec: dict[str, Any],
-    labels: Iterable[str] = (),
 ) -> None:
     """Write the problems of `set` and the reference solutions they ship with, one file each a shard, and the count of
     every row that made no problem.
 
-    labels: files of difficulties, which replace those of the rows. Raises UserError when no row makes a problem.
+    labels: files of difficulties, which replace those of the rows; none where the rows have their own. Raises
+    UserError when no row makes a problem.
     """
     try:
         typed = msgspec.convert(spec, SetSpec)

@@ -1,27 +1,28 @@
-"""Rule filter_traces: the traces whose verdict is `correct`."""
+"""Rule filter_traces: the traces whose verdict is `correct`, and published ones to whose questions there is no key."""
 
 import logging
 from collections import Counter
+from collections.abc import Iterator
 
-from skymake import UserError, records, rule
-from skymake.records import Trace, Verdict
+from skymake import judged, records, rule
+from skymake.records import Trace
 
 
-def filter_traces(traces: list[str], verdicts: list[str], filtered: str) -> None:
-    """Keep the correct traces of a set, in order. Raises UserError when verdicts and traces are not of one another."""
+def filter_traces(traces: list[str], verdicts: list[str], filtered: str, unchecked: bool) -> None:
+    """Keep the correct traces of a set, in order, and if `unchecked` those that nothing can be checked against.
+
+    Raises UserError when verdicts and traces are not of one another.
+    """
     counts: Counter[str] = Counter()
-    records.write(filtered, correct(traces, verdicts, counts))
+    records.write(filtered, keep(traces, verdicts, {"correct", "unchecked"} if unchecked else {"correct"}, counts))
     logging.info("%s", ", ".join(f"{count} {status}" for status, count in counts.most_common()))
 
 
-def correct(traces: list[str], verdicts: list[str], counts: Counter[str]):
-    """The correct ones of traces and verdicts that stand in the same order."""
-    pairs = zip(records.read_all(traces, Trace), records.read_all(verdicts, Verdict), strict=True)
-    for trace, verdict in pairs:
-        if (trace.key, trace.problem, trace.sample) != (verdict.key, verdict.problem, verdict.sample):
-            raise UserError(f"trace {trace.problem}, sample {trace.sample} has no verdict at its place: grade it again")
+def keep(traces: list[str], verdicts: list[str], wanted: set[str], counts: Counter[str]) -> Iterator[Trace]:
+    """The traces whose status is wanted. counts: status -> traces."""
+    for trace, verdict in judged.read(traces, verdicts):
         counts[verdict.status] += 1
-        if verdict.status == "correct":
+        if verdict.status in wanted:
             yield trace
 
 

@@ -16,7 +16,7 @@ def find_contamination(training: list[str], benchmarks: list[str], hits: str, su
     private: the sets whose text a hit must not show.
     """
     sizes: dict[str, Counter[str]] = {"training": Counter(), "benchmarks": Counter()}
-    index = Index()
+    index = Index(held_out=True)
     for asked in counted(benchmarks, sizes["benchmarks"]):
         index.add(asked)
     found = list(compare(counted(training, sizes["training"]), index))

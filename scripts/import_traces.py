@@ -6,10 +6,10 @@ from skymake import UserError, records, rule, sources
 from skymake.records import Problem, Trace
 
 
-def import_traces(source: str, problems: str, traces: str, adapter: str, model: str) -> None:
+def import_traces(source: str, problems: str, traces: str, failures: str, adapter: str, model: str) -> None:
     """Write one trace for each problem of a shard: what the row it was made from answers. model: who answered.
 
-    Raises UserError for a schema that publishes no answers.
+    Nothing is asked, so `failures` is empty. Raises UserError for a schema that publishes no answers.
     """
     schema = sources.adapter(adapter)
     if schema.answer is None:
@@ -17,6 +17,7 @@ def import_traces(source: str, problems: str, traces: str, adapter: str, model: 
     asked = {problem.origin.row: problem.id for problem in records.read(problems, Problem)}
     rows = enumerate(records.read(source, schema.row))
     answers = {asked[number]: schema.answer(row) for number, row in rows if number in asked}
+    records.write(failures, ())
     records.write(traces, (published(problem, model, answers[problem]) for problem in asked.values()))
 
 

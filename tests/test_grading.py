@@ -42,7 +42,7 @@ ANSWERS = [
     ("letter", r"\boxed{b}", "correct"),
     ("double", "```python\nprint(2 * int(input()))\n```", "correct"),
     ("double", "```python\nprint(3 * int(input()))\n```", "wrong"),
-    ("open", "anything", "not_gradable"),
+    ("open", "anything", "unchecked"),
 ]
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from build_preferences import build_preferences
 from skymake import UserError, markers, mixtures, preferences, records
+from skymake.decontamination import Hit
 from skymake.mixtures import Pair
 from skymake.records import MathCheck, Origin, Problem, Trace, Verdict
 
@@ -78,16 +79,16 @@ def prefer(tmp_path, monkeypatch):
     Path("ask").write_text("Solve. {{ question }}\n")
     Path("system").write_text("Think.\n")
 
-    def preferred(*samples, pairs=None, benchmarks=(), problems=None):
+    def preferred(*samples, pairs=None, hits=(), problems=None):
         """samples: of problem 0, 1, 2 ...; or of `problems`."""
         problems = problems or [problem(number) for number in range(len(samples))]
         answers = [one for of, lengths in zip(problems, samples, strict=True) for one in answered(of, *lengths)]
         records.write("problems", problems)
         records.write("traces", [trace for trace, _ in answers])
         records.write("verdicts", [verdict for _, verdict in answers])
-        records.write("benchmarks", benchmarks)
+        records.write("hits", hits)
         pairs = pairs or {"sums": {"length": None, "correctness": None}}
-        inputs = (["problems"], ["traces"], ["verdicts"], ["benchmarks"], ["ask"] * len(pairs), "system")
+        inputs = (["problems"], ["traces"], ["verdicts"], "hits", ["ask"] * len(pairs), "system")
         build_preferences(*inputs, "train", "info", "provenance", "card", pairs, "flash")
         origins = list(records.read("provenance", preferences.Provenance))
         return list(records.read("train", Pair)), origins, Path("card").read_text()
@@ -133,9 +134,11 @@ def test_a_set_gives_at_most_as_many_pairs_as_wanted_and_the_same_ones_whatever_
 
 
 def test_no_question_of_a_benchmark_and_none_twice(prefer):
-    problems = [problem(0), problem(1), problem(2, "WHAT IS 0+1 ?")]
-    benchmark = problem(9, "What is 1 + 1?", of="exam")
-    _, origins, card = prefer(BOTH, BOTH, BOTH, problems=problems, benchmarks=[benchmark])
+    hits = [
+        Hit("sums-1", "sums", "exam-9", "exam", True, "same", 1.0, "1 + 1"),
+        Hit("sums-2", "sums", "sums-0", "sums", False, "same", 1.0, "0 + 1"),
+    ]
+    _, origins, card = prefer(BOTH, BOTH, BOTH, hits=hits)
     assert {origin.problem for origin in origins} == {"sums-0"}
     assert "| sums | length | asked by a benchmark | 1 |" in card
     assert "| sums | length | asked by another problem already | 1 |" in card

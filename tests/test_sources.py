@@ -104,7 +104,7 @@ def build(tmp_path):
         records.write(labels, labelled)
         paths = [str(tmp_path / f"{shard}.jsonl") for shard in range(shards)]
         references = [str(tmp_path / f"references-{shard}.jsonl") for shard in range(shards)]
-        build_problems(source, paths, references, drops, "s", {**SPEC, "adapter": adapter, **spec}, [labels])
+        build_problems(source, [labels], paths, references, drops, "s", {**SPEC, "adapter": adapter, **spec})
         return [list(records.read(path, Problem)) for path in paths], json.loads((tmp_path / "drops.json").read_text())
 
     return run
@@ -333,7 +333,7 @@ def test_a_line_that_is_not_json_is_named(tmp_path):
     with pytest.raises(RecordError, match=r"rows\.jsonl:2"):
         spec = {**SPEC, "adapter": "numina"}
         paths = [[str(tmp_path / name)] for name in ("0", "references")]
-        build_problems(str(tmp_path / "rows.jsonl"), *paths, str(tmp_path / "d"), "s", spec)
+        build_problems(str(tmp_path / "rows.jsonl"), [], *paths, str(tmp_path / "d"), "s", spec)
 
 
 def test_tests_that_are_cut_short_are_left_out(build):
@@ -493,7 +493,7 @@ def test_real_rows(real_data, tmp_path, name):
     source, shards = str(tmp_path / "rows.jsonl"), [str(tmp_path / f"{n}.jsonl") for n in range(2)]
     fetch_source(source, name, {"path": str(real_data), "files": [f"{name}.jsonl"], "rows": rows})
     references = [str(tmp_path / f"references-{n}.jsonl") for n in range(2)]
-    build_problems(source, shards, references, str(tmp_path / "drops.json"), "real", {**SPEC, "adapter": adapter})
+    build_problems(source, [], shards, references, str(tmp_path / "drops.json"), "real", {**SPEC, "adapter": adapter})
     drops = json.loads((tmp_path / "drops.json").read_text())
     assert (drops["rows"], drops["kept"]) == (rows, kept)
     assert rows - kept == sum(count["rows"] for count in drops["dropped"].values())
@@ -507,8 +507,10 @@ def test_published_answers_become_traces_as_published(build, tmp_path):
     rows = [still2(question=f"Riddle {n}?", combined_text=marked("Hmm.", f"It is {n}.")) for n in range(9)]
     shards, _ = build("still2", [rows[0], *rows], shards=2)
     for number, problems in enumerate(shards):
-        traces = tmp_path / "traces.jsonl"
-        import_traces(str(tmp_path / "rows.jsonl"), str(tmp_path / f"{number}.jsonl"), str(traces), "still2", "still")
+        traces, failures = tmp_path / "traces.jsonl", tmp_path / "failures.jsonl"
+        files = (tmp_path / "rows.jsonl", tmp_path / f"{number}.jsonl", traces, failures)
+        import_traces(*map(str, files), "still2", "still")
+        assert failures.read_text() == ""
         written = list(records.read(traces, Trace))
         assert [trace.problem for trace in written] == [made.id for made in problems]
         assert [trace.text for trace in written] == [
@@ -520,7 +522,7 @@ def test_published_answers_become_traces_as_published(build, tmp_path):
 def test_no_answers_to_import(build, tmp_path):
     build("numina", [numina()])
     with pytest.raises(UserError, match="numina hold no published answers"):
-        import_traces(str(tmp_path / "rows.jsonl"), str(tmp_path / "0.jsonl"), str(tmp_path / "t"), "numina", "m")
+        import_traces(*(str(tmp_path / name) for name in ("rows.jsonl", "0.jsonl", "t", "f")), "numina", "m")
 
 
 def test_no_text_of_gpqa_in_counts_and_errors(build, tmp_path):

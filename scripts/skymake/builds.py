@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from skymake import UserError, records
+from skymake.config import teachers
 from skymake.mixtures import Provenance
 from skymake.project import Project
 from skymake.records import Problem
@@ -71,6 +72,6 @@ class Build:
     def askers(self, set: str) -> list[str]:
         """The models that answer the problems of a set: teachers of its recipes, and all that are evaluated on it."""
         config, recipes = self.project.config, self.project.recipes
-        found = [recipes[name]["teacher"] for name in self.project.mixed if set in recipes[name]["sets"]]
+        found = [teachers(recipes[name])[set] for name in self.project.mixed if set in recipes[name]["sets"]]
         found += config["evaluation"]["models"] if set in config["evaluation"]["benchmarks"] else []
         return list(dict.fromkeys(found))

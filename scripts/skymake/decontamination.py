@@ -51,13 +51,14 @@ class Asked(msgspec.Struct, frozen=True):
 class Hit(msgspec.Struct):
     """A problem that another one already asks, by which rule, to which share, and the longest common run of words.
 
-    `span` is None where the other's text must not be shown.
+    held_out: whether the other is a benchmark's. span: None where the other's text must not be shown.
     """
 
     problem: str
     set: str
     other: str
     other_set: str
+    held_out: bool
     rule: str
     share: float
     span: str | None
@@ -80,9 +81,10 @@ class Text:
 
 
 class Index:
-    """Problems in which others are looked up."""
+    """Problems in which others are looked up. held_out: whether they are a benchmark's."""
 
-    def __init__(self) -> None:
+    def __init__(self, held_out: bool = False) -> None:
+        self._held_out = held_out
         self._asked: list[Asked] = []
         self._texts: list[Text] = []
         self._same: dict[tuple[str, ...], int] = {}
@@ -131,7 +133,7 @@ class Index:
     def _hit(self, asked: Asked, text: Text, place: int, rule: str, share: float) -> Hit:
         other = self._asked[place]
         span = longest_span(text.words, self._texts[place].words)
-        return Hit(asked.id, asked.set, other.id, other.set, rule, round(share, 3), span)
+        return Hit(asked.id, asked.set, other.id, other.set, self._held_out, rule, round(share, 3), span)
 
 
 def words(question: str) -> list[str]:

@@ -5,6 +5,7 @@
 
 import hashlib
 import logging
+from collections.abc import Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -24,13 +25,16 @@ ATTEMPTS = 4
 LONGEST_WAIT_S = 60
 
 
-def fetch(repository: str, kind: str, revision: str, patterns: list[str]) -> list[Path]:
+def fetch(
+    repository: str, kind: str, revision: str, patterns: Sequence[str], optional: Sequence[str] = ()
+) -> list[Path]:
     """Download what matches the patterns, or find it in the cache; the files of each pattern, in order of their names.
 
-    kind: `dataset` or `model`. revision: a commit; a branch is followed to wherever it points today.
+    kind: `dataset` or `model`. revision: a commit; a branch is followed to wherever it points today. optional: patterns
+    that may match nothing.
     """
     try:
-        folder = Path(_snapshot(repository, kind, revision, patterns))
+        folder = Path(_snapshot(repository, kind, revision, [*patterns, *optional]))
     except GatedRepoError:
         raise UserError(_gated(repository, kind)) from None
     except RevisionNotFoundError:
@@ -45,10 +49,15 @@ def fetch(repository: str, kind: str, revision: str, patterns: list[str]) -> lis
     except (LocalEntryNotFoundError, HTTPError, OSError) as error:
         raise UserError(_unreachable(repository, kind, revision, error)) from None
     names = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
-    chosen = [folder / name for pattern in patterns for name in _matching(names, pattern, repository, revision)]
-    for path in dict.fromkeys(chosen):
+    chosen: dict[Path, None] = {}
+    for pattern in [*patterns, *optional]:
+        found = [folder / name for name in names if fnmatch(name, pattern)]
+        if not found and pattern in patterns:
+            raise UserError(f"{repository} at {revision} has no file {pattern!r}; correct the config")
+        chosen.update(dict.fromkeys(found))
+    for path in chosen:
         check(path)
-    return list(dict.fromkeys(chosen))
+    return list(chosen)
 
 
 def check(path: Path) -> None:
@@ -86,13 +95,6 @@ def _is_passing(error: BaseException) -> bool:
 )
 def _snapshot(repository: str, kind: str, revision: str, patterns: list[str]) -> str:
     return snapshot_download(repository, repo_type=kind, revision=revision, allow_patterns=patterns)
-
-
-def _matching(names: list[str], pattern: str, repository: str, revision: str) -> list[str]:
-    found = [name for name in names if fnmatch(name, pattern)]
-    if not found:
-        raise UserError(f"{repository} at {revision} has no file {pattern!r}; correct `files` in the config")
-    return found
 
 
 def _gated(repository: str, kind: str) -> str:

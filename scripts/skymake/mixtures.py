@@ -1,6 +1,5 @@
 """The layout of a training set: LLaMA-Factory's sharegpt rows or pairs, and the file that tells it so."""
 
-import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -53,21 +52,17 @@ class Provenance(records.Record):
 
 
 HELD_OUT, REPEATED = "asked by a benchmark", "asked by another problem already"
+LIMITED = "beyond the limit of its domain"
 
 
 class Dropped(records.Record):
-    """A verified trace that is no training row, and why. by: the problem that asks the same question."""
+    """A verified trace that is no training row, and why. by: the problem that asks the same question, if any."""
 
     key: str
     problem: str
     sample: int
     reason: str
-    by: str
-
-
-def normal(question: str) -> str:
-    """A question without case and spacing, to tell whether two are the same."""
-    return " ".join(re.findall(r"[^\W_]+|[^\w\s]", question.casefold()))
+    by: str | None
 
 
 def row(system: str, question: str, answer: str) -> Row:

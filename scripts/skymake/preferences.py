@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from skymake import markers
 from skymake.records import Record, Trace, Verdict
 
-UNDECIDED = {"truncated", "not_gradable", "grader_failure"}  # neither right nor wrong: not to learn from
+UNDECIDED = {"truncated", "unchecked", "not_gradable", "grader_failure"}  # neither right nor wrong: not to learn from
 
 
 class Side(Record):

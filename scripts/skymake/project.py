@@ -1,36 +1,11 @@
-"""A project: what the config says, with every reference resolved. The rules' input functions ask it and nothing else.
-
-An unknown key, a wrong type, or a name that stands for nothing is an error before any job starts.
-"""
+"""A project: what the config says, every reference resolved. The rules' input functions ask it and nothing else."""
 
 import itertools
 import json
 import shutil
 from collections.abc import Iterable
-from typing import Any
 
-import jsonschema
-import yaml
-from snakemake.exceptions import WorkflowError
-
-from skymake import UserError
-from skymake.code import SCRIPTS
-
-Config = dict[str, Any]
-SCHEMA = SCRIPTS.parent / "config" / "schema.yaml"
-
-
-class ConfigError(UserError, WorkflowError):
-    """A config that cannot be meant. Snakemake shows the text of a WorkflowError alone."""
-
-
-def validate(config: Config) -> None:
-    """Raises ConfigError with one line for each key that the schema refuses."""
-    errors = jsonschema.Draft202012Validator(yaml.safe_load(SCHEMA.read_text())).iter_errors(config)
-    found = (jsonschema.exceptions.best_match([error]) for error in errors)
-    lines = [f"config: {'.'.join(map(str, error.absolute_path)) or 'top level'}: {error.message}" for error in found]
-    if lines:
-        raise ConfigError("\n".join(sorted(lines)))
+from skymake.config import Config, teachers, validate
 
 
 class Project:
@@ -45,7 +20,6 @@ class Project:
         self.corpora = self.having("recipes", "corpus")
         self.mixed = self.having("recipes", "sets")
         self.paired = self.having("recipes", "pairs")
-        self._check()
 
     @property
     def device(self) -> str:
@@ -68,9 +42,22 @@ class Project:
         combinations = itertools.product(*(names[name] for name in used))
         return [f"{self.results}/{pattern.format(**dict(zip(used, chosen, strict=True)))}" for chosen in combinations]
 
+    def rows(self, source: str) -> str:
+        """The published rows of a source."""
+        return f"{self.results}/sources/{source}.jsonl"
+
     def source(self, name: str) -> str:
         """The published rows that a set is taken from."""
-        return f"{self.results}/sources/{self.config['sets'][name]['source']}.jsonl"
+        return self.rows(self.config["sets"][name]["source"])
+
+    def adapter(self, name: str) -> str:
+        """The schema of the rows that a set is taken from."""
+        return self.config["sources"][self.config["sets"][name]["source"]]["adapter"]
+
+    def labels(self, name: str) -> list[str]:
+        """The rows with the difficulties of a set; none where it has its own."""
+        labels = self.config["sets"][name].get("labels")
+        return [self.rows(labels["source"])] if labels else []
 
     def published(self, name: str) -> Config:
         """Where the rows of a published source are."""
@@ -79,14 +66,15 @@ class Project:
     def spec(self, name: str) -> Config:
         """How the problems of a set are taken from the rows of its source."""
         chosen = self.config["sets"][name]
-        source = self.config["sources"][chosen["source"]]
+        labels = chosen.get("labels")
         return {
             "source": chosen["source"],
-            "adapter": source["adapter"],
-            "revision": source.get("revision", f"nano-{self.config['seed']}"),
+            "adapter": self.adapter(name),
+            "revision": self.config["sources"][chosen["source"]].get("revision", f"nano-{self.config['seed']}"),
             "filters": chosen["filters"],
             "limit": chosen["limit"],
             "time_limit_s": chosen["time_limit_s"],
+            "labels": {key: labels[key] for key in ("question", "difficulty")} if labels else None,
         }
 
     def prompt(self, name: str) -> str:
@@ -98,10 +86,28 @@ class Project:
         return self.config["sampling"][self.config["sets"][name]["sampling"]]
 
     @property
+    def publishing(self) -> list[str]:
+        """The models that stand for the answers of a source, and are never asked."""
+        return self.having("models", "publishes")
+
+    @property
+    def answering(self) -> list[str]:
+        """The models that can be asked."""
+        return [name for name in (*self.config["models"], *self.recipes) if name not in self.publishing]
+
+    def publishes(self, name: str) -> bool:
+        """Whether a model stands for the answers of a source."""
+        return name in self.publishing
+
+    def quoted(self, source: str, column: str) -> str:
+        """The prompt file of a text that the rows of a source hold in a column."""
+        return f"{self.results}/prompts/{source}/{column}.jinja"
+
+    @property
     def private(self) -> list[str]:
         """The sets whose questions must never be shown."""
-        sets, sources = self.config["sets"], self.config["sources"]
-        return [name for name, chosen in sets.items() if sources[chosen["source"]]["adapter"] == "gpqa"]
+        sets = self.config["sets"].items()
+        return [name for name, chosen in sets if chosen.get("private", self.adapter(name) == "gpqa")]
 
     def model(self, name: str) -> Config:
         """What a model is: its entry, or for a recipe's checkpoint what it has from the base it started from."""
@@ -114,7 +120,7 @@ class Project:
         """The manifest of a model's weights; [] for a hosted model, which has none here."""
         if name in self.recipes:
             return f"{self.results}/checkpoints/{name}/manifest.json"
-        return [] if "api" in self.model(name) else f"{self.results}/models/{name}/manifest.json"
+        return f"{self.results}/models/{name}/manifest.json" if "engine" in self.model(name) else []
 
     def engine(self, name: str, shard: str) -> str | list[str]:
         """The file with the address of a model's server; [] for a hosted model."""
@@ -144,15 +150,22 @@ class Project:
     def system(self, name: str) -> str | list[str]:
         """The file of the system prompt that a model is asked with, and that a recipe trains with; [] without one."""
         chosen = self.model(name)["system"]
+        if isinstance(chosen, dict):
+            return self.quoted(**chosen)
         return f"config/prompts/{chosen}.jinja" if chosen else []
 
-    def curated(self, recipe: str) -> dict[str, list[str]]:
-        """Whose traces on which sets a recipe trains on."""
-        return {"teacher": [self.recipes[recipe]["teacher"]], "set": self.sets(recipe)}
+    def recipe_files(self, recipe: str, pattern: str) -> list[str]:
+        """The files of a pattern for each set of a recipe, its teacher, and all shards."""
+        chosen = teachers(self.recipes[recipe]).items()
+        return [file for name, teacher in chosen for file in self.files(pattern, set=[name], teacher=[teacher])]
+
+    def limits(self, recipe: str) -> dict[str, int]:
+        """How many rows of a domain the mixture of a recipe has at most."""
+        return self.recipes[recipe].get("limits", {})
 
     def sets(self, recipe: str) -> list[str]:
         """The sets whose traces a recipe trains on."""
-        return list(self.recipes[recipe]["pairs" if recipe in self.paired else "sets"])
+        return list(teachers(self.recipes[recipe]))
 
     def prompts(self, recipe: str) -> list[str]:
         """The prompt files of a recipe's sets, in their order."""
@@ -165,44 +178,3 @@ class Project:
     def training(self, recipe: str) -> Config:
         """How a recipe trains."""
         return self.config["trainings"][self.recipes[recipe]["training"]]
-
-    def _check(self) -> None:
-        known = self.config
-        models, curated = [*known["models"], *self.recipes], [*self.mixed, *self.paired]
-        references = [
-            *(
-                (f"sets.{name}.{key}", chosen[key], known[there])
-                for name, chosen in known["sets"].items()
-                for key, there in (("source", "sources"), ("sampling", "sampling"))
-            ),
-            *(
-                (f"models.{name}.engine", model["engine"], known["engines"])
-                for name, model in known["models"].items()
-                if "engine" in model
-            ),
-            *((f"recipes.{name}.student", recipe["student"], models) for name, recipe in self.recipes.items()),
-            *(
-                (f"recipes.{name}.training", recipe["training"], known["trainings"])
-                for name, recipe in self.recipes.items()
-            ),
-            *((f"recipes.{name}.teacher", self.recipes[name]["teacher"], models) for name in curated),
-            *((f"recipes.{name}.sets", chosen, known["sets"]) for name in self.mixed for chosen in self.sets(name)),
-            *((f"recipes.{name}.pairs", chosen, known["sets"]) for name in self.paired for chosen in self.sets(name)),
-            *(("evaluation.models", name, models) for name in known["evaluation"]["models"]),
-            *(("evaluation.benchmarks", name, known["sets"]) for name in known["evaluation"]["benchmarks"]),
-            ("evaluation.baseline", known["evaluation"]["baseline"], known["evaluation"]["models"]),
-        ]
-        for key, name, names in references:
-            if name not in names:
-                raise ConfigError(f"config: {key} names {name!r}, which is not defined; there are: {', '.join(names)}")
-        for name in known["models"].keys() & self.recipes.keys():
-            raise ConfigError(f"config: models.{name} and recipes.{name} are both a model of that name: rename one")
-        self._check_pairs()
-
-    def _check_pairs(self) -> None:
-        for name, recipe in self.recipes.items():
-            if (name in self.paired) != ("preference" in self.training(name)):
-                raise ConfigError(
-                    f"config: recipes.{name} has {'pairs' if name in self.paired else 'no pairs'}, so "
-                    f"trainings.{recipe['training']} must {'' if name in self.paired else 'not '}have a preference"
-                )

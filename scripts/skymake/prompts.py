@@ -40,3 +40,9 @@ def messages(prompt: str | Path, system: str | Path | None, problem: Problem, **
     """The chat messages for a problem: the system prompt where there is one, and the user's turn."""
     turns = [("system", system), ("user", prompt)] if system else [("user", prompt)]
     return [{"role": role, "content": render(path, problem, **more)} for role, path in turns]
+
+
+def quoted(text: str) -> str:
+    """A prompt that is this text to the byte, whatever braces, blank space and line ends it has."""
+    escaped = text.encode("unicode_escape").decode().replace('"', '\\"')
+    return f'{{{{ "{escaped}" }}}}'

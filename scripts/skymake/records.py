@@ -133,6 +133,7 @@ Status = Literal[
     "time_limit",
     "memory_limit",
     "output_limit",
+    "unchecked",
     "not_gradable",
     "grader_failure",
 ]

@@ -21,7 +21,7 @@ SHARES = {
     "no_answer": ["no_answer"],
     "truncated": ["truncated"],
     "program_error": ["compile_error", "runtime_error", "time_limit", "memory_limit", "output_limit"],
-    "grader_trouble": ["not_gradable", "grader_failure"],
+    "grader_trouble": ["unchecked", "not_gradable", "grader_failure"],
     "no_reply": [],
 }
 """How the samples that are not correct are told apart in tables; `no_reply` is a failed request, not a verdict."""

@@ -11,12 +11,11 @@ from pathlib import Path
 from skymake import UserError, records
 
 NAME = "manifest.json"
+NEEDED = ("*.safetensors", "config.json", "tokenizer*.json")
 PARTS = (
-    "*.safetensors",
+    *NEEDED,
     "*.safetensors.index.json",
-    "config.json",
     "generation_config.json",
-    "tokenizer*.json",
     "special_tokens_map.json",
     "added_tokens.json",
     "vocab.json",

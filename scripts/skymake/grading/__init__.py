@@ -84,7 +84,7 @@ class Graders:
                 return self._own("program", self._program_grader).grade(problem, text)
             case ChoiceCheck():
                 return choice.grade(problem, text)
-        return Verdict("", problem.id, 0, "not_gradable", None, "the problem has no check", 0.0, "none")
+        return Verdict("", problem.id, 0, "unchecked", None, "the problem has no key", 0.0, "none")
 
     def _own(self, kind: str, make: Callable[[], object]):
         grader = getattr(self._mine, kind, None)

@@ -1,0 +1,90 @@
+"""What a config may say. An unknown key, a wrong type, or a name that stands for nothing is an error before any job."""
+
+from collections.abc import Container, Iterator
+from typing import Any
+
+import jsonschema
+import yaml
+from snakemake.exceptions import WorkflowError
+
+from skymake import UserError
+from skymake.code import SCRIPTS
+
+Config = dict[str, Any]
+SCHEMA = SCRIPTS.parent / "config" / "schema.yaml"
+
+
+class ConfigError(UserError, WorkflowError):
+    """A config that cannot be meant. Snakemake shows the text of a WorkflowError alone."""
+
+
+def validate(config: Config) -> None:
+    """Raises ConfigError with one line for each key that the schema refuses, or for the first wrong name."""
+    errors = jsonschema.Draft202012Validator(yaml.safe_load(SCHEMA.read_text())).iter_errors(config)
+    found = (jsonschema.exceptions.best_match([error]) for error in errors)
+    lines = [f"config: {'.'.join(map(str, error.absolute_path)) or 'top level'}: {error.message}" for error in found]
+    if lines:
+        raise ConfigError("\n".join(sorted(lines)))
+    for key, name, names in references(config):
+        if name not in names:
+            raise ConfigError(f"config: {key} names {name!r}, which is not defined; there are: {', '.join(names)}")
+    for name in config["models"].keys() & config["recipes"].keys():
+        raise ConfigError(f"config: models.{name} and recipes.{name} are both a model of that name: rename one")
+    for name, recipe in config["recipes"].items():
+        for chosen, teacher in teachers(recipe).items():
+            published, source = config["models"].get(teacher, {}).get("publishes"), config["sets"][chosen]["source"]
+            if published not in (None, source):
+                raise ConfigError(
+                    f"config: recipes.{name} takes {chosen} of the source {source} from {teacher}, which stands for "
+                    f"the answers of the source {published} alone"
+                )
+        if ("pairs" in recipe) != ("preference" in config["trainings"][recipe["training"]]):
+            raise ConfigError(
+                f"config: recipes.{name} has {'pairs' if 'pairs' in recipe else 'no pairs'}, so "
+                f"trainings.{recipe['training']} must {'' if 'pairs' in recipe else 'not '}have a preference"
+            )
+
+
+def teachers(recipe: Config) -> dict[str, str]:
+    """The sets of a recipe, each with the model whose traces on it are trained on."""
+    sets = recipe.get("sets") or recipe.get("pairs") or ()
+    return {name: recipe["teacher"] for name in sets} | recipe.get("other_teachers", {})
+
+
+def references(config: Config) -> Iterator[tuple[str, str, Container[str]]]:
+    """Every name that the config uses: the key that uses it, the name, and the names that there are."""
+    models, evaluation = [*config["models"], *config["recipes"]], config["evaluation"]
+    answering = [name for name in models if "publishes" not in config["models"].get(name, {})]
+    adapted = [name for name, source in config["sources"].items() if "adapter" in source]
+    for name, chosen in config["sets"].items():
+        yield f"sets.{name}.source", chosen["source"], adapted
+        yield f"sets.{name}.sampling", chosen["sampling"], config["sampling"]
+        if "labels" in chosen:
+            yield f"sets.{name}.labels.source", chosen["labels"]["source"], config["sources"]
+    for name, model in config["models"].items():
+        if "engine" in model:
+            yield f"models.{name}.engine", model["engine"], config["engines"]
+        if "publishes" in model:
+            yield f"models.{name}.publishes", model["publishes"], adapted
+    for name, recipe in config["recipes"].items():
+        yield f"recipes.{name}.student", recipe["student"], models
+        yield f"recipes.{name}.training", recipe["training"], config["trainings"]
+        yield from curation(f"recipes.{name}", recipe, config, models)
+    for part in ("models", "recipes"):
+        for name, entry in config[part].items():
+            if isinstance(entry.get("system"), dict):
+                yield f"{part}.{name}.system.source", entry["system"]["source"], config["sources"]
+    yield from (("evaluation.models", name, answering) for name in evaluation["models"])
+    yield from (("evaluation.benchmarks", name, config["sets"]) for name in evaluation["benchmarks"])
+    yield "evaluation.baseline", evaluation["baseline"], evaluation["models"]
+
+
+def curation(key: str, recipe: Config, config: Config, models: list[str]) -> Iterator[tuple[str, str, Container[str]]]:
+    """The names that a recipe uses to say whose traces it trains on."""
+    if "teacher" in recipe:
+        yield f"{key}.teacher", recipe["teacher"], models
+    for part in ("sets", "pairs"):
+        yield from ((f"{key}.{part}", name, config["sets"]) for name in recipe.get(part, ()))
+    for name, teacher in recipe.get("other_teachers", {}).items():
+        yield f"{key}.other_teachers", name, recipe["sets"]
+        yield f"{key}.other_teachers.{name}", teacher, models

@@ -129,7 +129,9 @@ def test_a_recipe_with_pairs_trains_with_a_preference_and_no_other_does(config):
     }
     config["recipes"]["flash"] = {**recipe, "training": "simpo"}
     project = Project(config)
-    assert project.paired == ["flash"] and project.curated("flash") == {"teacher": ["student"], "set": ["sums"]}
+    assert project.paired == ["flash"] and project.recipe_files("flash", "{teacher}/{set}") == [
+        "results/nano/student/sums"
+    ]
     assert project.prompts("flash") == ["config/prompts/math.jinja"]
     config["recipes"]["flash"]["training"] = "distillation"
     with pytest.raises(UserError, match=r"recipes.flash has pairs, so trainings.distillation must have a preference"):
@@ -141,5 +143,7 @@ def test_a_recipe_with_pairs_trains_with_a_preference_and_no_other_does(config):
 
 def test_a_recipe_is_curated_from_its_teacher_and_sets(config):
     project = Project(config)
-    assert project.curated("student") == {"teacher": ["teacher"], "set": config["recipes"]["student"]["sets"]}
+    assert project.recipe_files("student", "{teacher}/{set}") == [
+        f"results/nano/teacher/{name}" for name in config["recipes"]["student"]["sets"]
+    ]
     assert project.mixed == ["student"] and project.corpora == ["teacher", "base"]

@@ -5,6 +5,10 @@
 #   problems -> <results>/contamination/{recipe}/
 #   reformatted traces, their verdicts, contamination -> <results>/mixtures/{recipe}/
 #   all samples, their verdicts, contamination -> <results>/mixtures/{recipe}/, in pairs
+localrules:
+    filter_traces,
+
+
 rule filter_traces:
     """Rejection sampling: the traces whose verdict is correct, and published ones to which there is no key."""
     input:

@@ -1,6 +1,11 @@
 # From verdicts on benchmarks to scores, and from scores to a comparison.
 #
 #   verdicts -> <results>/scores/{model}/{benchmark}.json -> <results>/comparison.{csv,md}
+localrules:
+    score_model,
+    compare_models,
+
+
 rule score_model:
     """A model's result on a benchmark, with its uncertainty and with what went wrong, by kind."""
     input:

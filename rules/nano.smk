@@ -3,6 +3,12 @@
 #   seed -> <results>/sources/{source}.jsonl
 #   seed, prompts -> <results>/models/{model}/
 #   seed, prompts -> <results>/mixtures/{recipe}/
+localrules:
+    generate_source,
+    initialise_model,
+    write_corpus,
+
+
 rule generate_source:
     """Rows of the nano world in the schema of a published source."""
     output:

@@ -2,6 +2,11 @@
 #
 #   records of a recipe -> <results>/funnels/{recipe}.json
 #   comparison, scores, funnels, trainer logs -> <results>/report.html
+localrules:
+    count_funnel,
+    render_report,
+
+
 rule count_funnel:
     """What became of the problems of a recipe, stage by stage, with examples of what was rejected."""
     input:

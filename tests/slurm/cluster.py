@@ -8,6 +8,7 @@ a job step keeps no SLURM_CONF. The nodes are larger than the machine and their 
 them like real ones, but confines nothing. A host that has a Slurm of its own is refused.
 """
 
+import contextlib
 import os
 import shutil
 import signal
@@ -157,10 +158,8 @@ def wait(what: str, command: list[str], ready=lambda said: True) -> None:
 
 def is_running(pid: int) -> bool:
     """Whether a process is there and no zombie. A child that has ended is reaped."""
-    try:
+    with contextlib.suppress(ChildProcessError):  # another process started it
         os.waitpid(pid, os.WNOHANG)
-    except ChildProcessError:
-        pass  # another process started it
     stat = Path(f"/proc/{pid}/stat")
     return stat.exists() and stat.read_text().rsplit(")", 1)[1].split()[0] != "Z"
 

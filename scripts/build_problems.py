@@ -1,7 +1,6 @@
 """Rule build_problems: published rows of one source become the problems of one set, sharded by a stable hash."""
 
 import contextlib
-import hashlib
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
@@ -9,7 +8,7 @@ from typing import Any
 import msgspec
 
 from skymake import UserError, difficulty, records, rule, sources
-from skymake.records import Origin, Problem, ProgramCheck, Reference
+from skymake.records import Origin, Problem, Reference
 from skymake.sources import filters
 from skymake.sources.funnel import Funnel
 from skymake.sources.row import Adapted, Broken, Drop
@@ -98,23 +97,13 @@ def identify(
     """The distinct problems of the set `name`, with their reference solutions."""
     seen = set()
     for number, each in adapted:
-        problem = identified(each, name, spec, number)
+        problem = each.identified(name, Origin(spec.source, spec.revision, number), spec.time_limit_s)
         if problem.id in seen:
             funnel.drop(number, "a repeat of an earlier row")
             continue
         seen.add(problem.id)
         funnel.keep(number, each.remarks)
         yield problem, each.solutions
-
-
-def identified(adapted: Adapted, name: str, spec: SetSpec, row: int) -> Problem:
-    """A problem whose id depends on its question and its check alone, so other rows can come and go."""
-    check = adapted.check
-    if isinstance(check, ProgramCheck):  # published limits are meant for compiled languages: the longer one counts
-        check = msgspec.structs.replace(check, time_limit_s=max(check.time_limit_s, spec.time_limit_s))
-    digest = hashlib.sha256(msgspec.json.encode([adapted.question, check], order="deterministic")).hexdigest()
-    origin = Origin(spec.source, spec.revision, row)
-    return Problem(f"{name}-{digest[:12]}", name, adapted.domain, adapted.question, check, adapted.difficulty, origin)
 
 
 def shard_of(problem: Problem, shards: int) -> int:

@@ -1,10 +1,11 @@
 """What every adapter is made of: a published row, what it becomes, and why it may become nothing."""
 
+import hashlib
 from typing import Literal
 
 import msgspec
 
-from skymake.records import Check
+from skymake.records import Check, Origin, Problem, ProgramCheck
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -32,6 +33,16 @@ class Adapted(msgspec.Struct):
     difficulty: float | None = None
     remarks: tuple[str, ...] = ()
     solutions: list[str] = []
+
+    def identified(self, set: str, origin: Origin, time_limit_s: float) -> Problem:
+        """The problem of a set, with an id that depends on its question and its check alone, so other rows can come
+        and go. time_limit_s: of a test of a program; published limits are meant for compiled languages, so the longer
+        of the two counts."""
+        check = self.check
+        if isinstance(check, ProgramCheck):
+            check = msgspec.structs.replace(check, time_limit_s=max(check.time_limit_s, time_limit_s))
+        digest = hashlib.sha256(msgspec.json.encode([self.question, check], order="deterministic")).hexdigest()
+        return Problem(f"{set}-{digest[:12]}", set, self.domain, self.question, check, self.difficulty, origin)
 
 
 def text(value: str, name: str) -> str:

@@ -1,11 +1,11 @@
 """A build on disk: the results folder of a project, read with the config that its last run had."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
-from skymake import UserError, records
+from skymake import UserError, preferences, records
 from skymake.config import teachers
 from skymake.mixtures import Provenance
 from skymake.project import Project
@@ -54,24 +54,39 @@ class Build:
             for number, record in enumerate(records.read(path, type), start=1):
                 yield f"{path}:{number}", record
 
+    def find(self, pattern: str, type: type[T], is_it: Callable[[T], bool], **names: list[str]) -> tuple[str, T]:
+        """The place and the record that is meant; UserError when no file of the pattern has it."""
+        for place, record in self.read(pattern, type, **names):
+            if is_it(record):
+                return place, record
+        raise UserError(
+            f"no {type.__name__.lower()} in {self.results / pattern} is of this row: build it again ({names})"
+        )
+
     def problems(self, sets: list[str]) -> Iterator[Problem]:
         """The problems of some sets."""
         for _, problem in self.read("problems/{set}/{shard}.jsonl", Problem, set=sets):
             yield problem
 
-    def provenance(self, recipe: str) -> list[Provenance]:
-        """Where the rows of a recipe's mixture come from; empty where it is not built."""
-        return [row for _, row in self.read("mixtures/{recipe}/provenance.jsonl", Provenance, recipe=[recipe])]
+    def provenance(self, recipe: str) -> list[Provenance] | list[preferences.Provenance]:
+        """Where the rows, or the pairs, of a recipe's mixture come from; empty where it has none."""
+        type = preferences.Provenance if recipe in self.project.paired else Provenance
+        return [row for _, row in self.read(f"mixtures/{recipe}/provenance.jsonl", type)]
+
+    @property
+    def curated(self) -> list[str]:
+        """The recipes that learn from traces."""
+        return [*self.project.mixed, *self.project.paired]
 
     @property
     def sets(self) -> list[str]:
         """The sets that this build asks: those of its mixtures, and its benchmarks."""
-        asked = [name for recipe in self.project.mixed for name in self.project.recipes[recipe]["sets"]]
+        asked = [name for recipe in self.curated for name in self.project.sets(recipe)]
         return list(dict.fromkeys([*asked, *self.project.config["evaluation"]["benchmarks"]]))
 
     def askers(self, set: str) -> list[str]:
         """The models that answer the problems of a set: teachers of its recipes, and all that are evaluated on it."""
         config, recipes = self.project.config, self.project.recipes
-        found = [teachers(recipes[name])[set] for name in self.project.mixed if set in recipes[name]["sets"]]
+        found = [teachers(recipes[name])[set] for name in self.curated if set in self.project.sets(name)]
         found += config["evaluation"]["models"] if set in config["evaluation"]["benchmarks"] else []
         return list(dict.fromkeys(found))

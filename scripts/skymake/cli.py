@@ -10,6 +10,8 @@ from skymake import UserError
 COMMANDS = {
     "grade": ("skymake.grading.files", "grade traces against their problems"),
     "grade-diff": ("skymake.grading.differences", "which verdicts differ between two files of verdicts"),
+    "why": ("skymake.lineage", "where a training row comes from, step by step back to the published row"),
+    "impact": ("skymake.impact", "what changes when a source or a problem goes away"),
     "store": ("skymake.upkeep", "what the completion store holds, and its upkeep"),
 }
 

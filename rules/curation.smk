@@ -67,6 +67,7 @@ rule find_contamination:
         "../envs/workflow.yaml"
     params:
         code=code("find_contamination"),
+        recipe="{recipe}",
         private=project.private,
     script:
         "../scripts/find_contamination.py"

@@ -22,6 +22,7 @@ rule score_model:
             "<results>/failures/{{model}}/{{benchmark}}/{shard}.jsonl",
             shard=project.shards,
         ),
+        contamination=of("model", project.contamination),
     output:
         score="<results>/scores/{model}/{benchmark}.json",
     log:

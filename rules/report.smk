@@ -41,6 +41,10 @@ rule render_report:
         comparison="<results>/comparison.csv",
         scores=of_benchmarks("scores/{model}/{benchmark}.json"),
         funnels=collect("<results>/funnels/{recipe}.json", recipe=project.mixed),
+        contamination=collect(
+            "<results>/contamination/{recipe}/summary.json",
+            recipe=project.mixed + project.paired,
+        ),
         trainer_logs=collect("<results>/checkpoints/{recipe}/trainer_log.jsonl", recipe=project.recipes),
     output:
         html=report("<results>/report.html", category="Report", caption="../scripts/skymake/report/report.rst"),

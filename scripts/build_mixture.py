@@ -70,7 +70,7 @@ def choose(
     owner: dict[str, str] = {}
     for trace, verdict in judged.read(traces, verdicts):
         hit, name = hits.get(trace.problem), asked[trace.problem].set
-        if verdict.status not in ("correct", "unchecked"):
+        if verdict.status not in judged.STANDS:
             fates.counts[name]["lost its answer by reformatting"] += 1
         elif hit and hit.held_out:
             fates.leave_out(trace, name, mixtures.HELD_OUT, hit.other)

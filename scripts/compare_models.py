@@ -133,11 +133,11 @@ def describe(cell: Cell) -> dict[str, Any]:
     """A cell's part of a row, in per cent."""
     values = {name: 100 * getattr(cell.estimate, name) for name in ("stderr", "low", "high")}
     values |= {"score": 100 * cell.estimate.value, "problems": cell.problems, "source": cell.source}
-    if cell.score:
-        values |= {name: 100 * share for name, share in statistics.shares(cell.score).items()}
-        values |= {"samples": cell.score.samples, "mean_tokens": cell.score.completion_tokens.get("mean")}
-        values |= {"sampling": msgspec.json.encode(cell.score.sampling, order="deterministic").decode()}
-        values |= {"graders": "; ".join(cell.score.graders)}
+    if score := cell.score:
+        values |= {name: 100 * share for name, share in statistics.shares(score).items()}
+        values |= {"samples": score.samples, "mean_tokens": score.completion_tokens.get("mean")}
+        values |= {"graders": "; ".join(score.graders), "decontaminated": score.decontaminated}
+        values |= {"sampling": msgspec.json.encode(score.sampling, order="deterministic").decode()}
     return values
 
 

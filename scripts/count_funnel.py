@@ -50,12 +50,14 @@ def count_funnel(
     tallies = tally_problems(problems, drops)
     owner = {problem: tally for tally in tallies.values() for problem in tally.problems}
     kept = {(row.problem, row.sample) for row in records.read(provenance, Kept)}
+    chosen = set()
+    for trace in records.read_all(filtered, Trace):
+        chosen.add((trace.problem, trace.sample))
+        owner[trace.problem].add_filtered(trace, (trace.problem, trace.sample) in kept)
     for trace, verdict in judged.read(traces, verdicts):
-        owner[trace.problem].add_raw(trace, verdict)
+        owner[trace.problem].add_raw(trace, verdict, (trace.problem, trace.sample) in chosen)
     for failure in records.read_all(failures, Failure):
         owner[failure.problem].lost["traces"][failure.kind] += 1
-    for trace in records.read_all(filtered, Trace):
-        owner[trace.problem].add_filtered(trace, (trace.problem, trace.sample) in kept)
     for trace, verdict in judged.read(reformatted, reformatted_verdicts):
         owner[trace.problem].add_reformatted(trace, verdict)
     for rejection in records.read_all(rejections, Rejection):

@@ -1,56 +1,54 @@
 """Rule find_contamination: training problems that a benchmark, or another training problem, already asks."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterator
+from itertools import groupby
 
 import msgspec
 
 from skymake import records, rule
-from skymake.decontamination import Asked, Hit, Index
+from skymake.decontamination import Asked, Hit, Index, Shared, Summary, compare
+
+EXAMPLES = 3
 
 
-def find_contamination(training: list[str], benchmarks: list[str], hits: str, summary: str, private: list[str]) -> None:
+def find_contamination(
+    training: list[str], benchmarks: list[str], hits: str, summary: str, recipe: str, private: list[str]
+) -> None:
     """Write every training problem that a benchmark asks, then every repeat among the rest; and what was compared.
 
     private: the sets whose text a hit must not show.
     """
-    sizes: dict[str, Counter[str]] = {"training": Counter(), "benchmarks": Counter()}
+    trained, held_out = Counter[str](), Counter[str]()
     index = Index(held_out=True)
-    for asked in counted(benchmarks, sizes["benchmarks"]):
+    for asked in counted(benchmarks, held_out):
         index.add(asked)
-    found = list(compare(counted(training, sizes["training"]), index))
-    records.write(hits, (hidden(hit) if {hit.set, hit.other_set} & set(private) else hit for hit in found))
-    records.write_json(summary, {**{name: dict(sorted(sets.items())) for name, sets in sizes.items()}, **table(found)})
+    found = [shown(hit, private) for hit in compare(counted(training, trained), index)]
+    records.write(hits, found)
+    sizes = (dict(sorted(sizes.items())) for sizes in (trained, held_out))
+    records.write_json(summary, Summary(recipe, *sizes, shared(found)))
 
 
 def counted(paths: list[str], sizes: Counter[str]) -> Iterator[Asked]:
+    """The problems of some files. sizes: set -> problems."""
     for asked in records.read_all(paths, Asked):
         sizes[asked.set] += 1
         yield asked
 
 
-def compare(training: Iterable[Asked], benchmarks: Index) -> Iterator[Hit]:
-    """One hit at most a problem: a benchmark's before a training set's."""
-    earlier = Index()
-    for asked in training:
-        if hit := benchmarks.find(asked) or earlier.find(asked):
-            yield hit
-        else:
-            earlier.add(asked)
+def shown(hit: Hit, private: list[str]) -> Hit:
+    """The hit without its span where that is private."""
+    return msgspec.structs.replace(hit, span=None) if {hit.set, hit.other_set} & set(private) else hit
 
 
-def hidden(hit: Hit) -> Hit:
-    return msgspec.structs.replace(hit, span=None)
+def shared(hits: list[Hit]) -> list[Shared]:
+    """The hits by what asks what, and the rule; of each a few, the least certain ones."""
 
+    def pair(hit: Hit) -> tuple:
+        return (hit.set, hit.other_set, hit.held_out, hit.rule)
 
-def table(hits: list[Hit]) -> dict[str, list[dict[str, Any]]]:
-    """How many problems each pair of sets shares, by rule."""
-    counts = Counter((hit.set, hit.other_set, hit.rule) for hit in hits)
-    names = ("set", "other_set", "rule")
-    return {
-        "hits": [{**dict(zip(names, key, strict=True)), "problems": count} for key, count in sorted(counts.items())]
-    }
+    groups = ((key, list(group)) for key, group in groupby(sorted(hits, key=pair), key=pair))
+    return [Shared(*key, len(group), sorted(group, key=lambda hit: hit.share)[:EXAMPLES]) for key, group in groups]
 
 
 if __name__ == "__main__":

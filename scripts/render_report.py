@@ -9,6 +9,7 @@ import pandas as pd
 
 from skymake import UserError, records, rule
 from skymake import comparison as comparisons
+from skymake.decontamination import Summary
 from skymake.funnel import Funnel
 from skymake.report import page
 from skymake.report.pictures import QUIET
@@ -26,6 +27,7 @@ def render_report(
     comparison: str,
     scores: list[str],
     funnels: list[str],
+    contamination: list[str],
     trainer_logs: list[str],
     html: str,
     title: str,
@@ -53,6 +55,7 @@ def render_report(
         scores=measured,
         asked=ask(measured),
         funnels=counted,
+        contamination=[records.read_json(path, Summary) for path in contamination],
         losses=losses,
     )
     with records.replacing(html) as temporary:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from skymake import UserError, records, rule, statistics
+from skymake.decontamination import Summary
 from skymake.records import STATUSES, Failure, Problem, Trace, Verdict
 from skymake.statistics import Group, Score
 
@@ -18,12 +19,16 @@ def score_model(
     traces: list[str],
     verdicts: list[str],
     failures: list[str],
+    contamination: list[str],
     score: str,
     model: str,
     benchmark: str,
     sampling: dict,
 ) -> None:
-    """Write the score of `model` on `benchmark` from all shards of its problems, traces, verdicts and failures."""
+    """Write the score of `model` on `benchmark` from all shards of its problems, traces, verdicts and failures.
+
+    contamination: what find_contamination compared the training sets of the model with; none for a model of others.
+    """
     asked = list(records.read_all(problems, Problem))
     judged = list(records.read_all(verdicts, Verdict))
     failed = list(records.read_all(failures, Failure))
@@ -41,10 +46,17 @@ def score_model(
         completion_tokens=summarise([trace.completion_tokens for trace in records.read_all(traces, Trace)]),
         groups=group(asked, outcomes),
         outcomes=outcomes,
+        decontaminated=is_decontaminated(benchmark, contamination),
         sampling=sampling,
         graders=sorted({verdict.grader for verdict in judged}),
     )
     records.write_json(score, result)
+
+
+def is_decontaminated(benchmark: str, contamination: list[str]) -> bool | None:
+    """Whether every training set of a model was compared with the benchmark; None where there is none to compare."""
+    summaries = [records.read_json(path, Summary) for path in contamination]
+    return all(benchmark in summary.benchmarks for summary in summaries) if summaries else None
 
 
 def tabulate(problems: Iterable[Problem], entries: Iterable[Verdict | Failure], samples: int) -> dict[str, list[int]]:

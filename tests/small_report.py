@@ -9,6 +9,7 @@ from count_funnel import count_funnel
 from render_report import render_report
 from score_model import score_model
 from skymake import records
+from skymake.decontamination import Hit, Shared, Summary
 from skymake.mixtures import Dropped
 from skymake.records import ChoiceCheck, Failure, MathCheck, Origin, Problem, ProgramCheck, Rejection, Trace, Verdict
 
@@ -23,6 +24,7 @@ SETS = {
     "scripts": ("code", "Add one.", ["correct"] * 3 + ["runtime_error"]),
     "secrets": ("choice", SECRET, ["correct", "wrong"]),
 }
+SHARED_WORDS = "what is 2 + 2"
 LOST = "sums-1"  # correct, but not after reformatting
 REPEATED = "sums-2"  # verified, but not kept
 
@@ -68,6 +70,17 @@ def write_recipe(folder: Path) -> dict[str, list[str] | str]:
     return inputs | {"drops": [str(folder / "drops.json")]}
 
 
+def write_contamination(folder: Path) -> str:
+    """What the training set of the student was compared with: one benchmark, and with itself."""
+    hits = [
+        Hit("sums-2", "sums", "sums-0", "sums", False, "near", 0.9, SHARED_WORDS),
+        Hit("secrets-1", "secrets", "add-0", "add", True, "same", 1.0, None),
+    ]
+    shared = [Shared(hit.set, hit.other_set, hit.held_out, hit.rule, 1, [hit]) for hit in hits]
+    records.write_json(folder / "contamination.json", Summary("student", {"sums": 8}, {"add": 20}, shared))
+    return str(folder / "contamination.json")
+
+
 def write_scores(folder: Path, models: dict[str, int], benchmarks: tuple[str, ...]) -> list[str]:
     """The scores of models that solve so many of 20 problems, twice each; the last request of the last one fails."""
     paths = []
@@ -82,6 +95,7 @@ def write_scores(folder: Path, models: dict[str, int], benchmarks: tuple[str, ..
                 records.write(folder / f"{name}.jsonl", records_of_it)
             inputs = {name: [str(folder / f"{name}.jsonl")] for name in entries}
             paths.append(str(folder / f"{model}-{benchmark}.json"))
+            inputs |= {"contamination": [write_contamination(folder)] if model == "student" else []}
             score_model(**inputs, score=paths[-1], model=model, benchmark=benchmark, sampling=SAMPLING)
     return paths
 
@@ -102,5 +116,8 @@ def write(folder: Path, models: dict[str, int], benchmarks: tuple[str, ...], bas
     for number, funnel in enumerate(funnels):
         count_funnel(**inputs, funnel=funnel, recipe="student" if number == 0 else f"r{number}", private=["secrets"])
     logs = [write_log(folder / "student" / "trainer_log.jsonl")] if recipes else []
-    render_report(str(csv), scores, funnels, logs, str(page), "tiny_project", msgspec.to_builtins(SETTINGS))
+    contamination = [write_contamination(folder)] if recipes else []
+    render_report(
+        str(csv), scores, funnels, contamination, logs, str(page), "tiny_project", msgspec.to_builtins(SETTINGS)
+    )
     return page.read_text()

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from compare_models import compare_models
-from skymake import UserError, records, statistics
+from skymake import UserError, comparison, records, statistics
 from skymake.statistics import Score
 
 ROOT = Path(__file__).parents[1]
@@ -27,7 +27,7 @@ SKY, BASE, QWQ, O1 = "sky_t1_32b_preview", "qwen2_5_32b_instruct", "qwq_32b_prev
 def measured(tmp_path):
     """Write the score of a model that solves the given problems of a benchmark of 40; returns the file."""
 
-    def write(model: str, benchmark: str, solved: range, problems: int = 40) -> str:
+    def write(model: str, benchmark: str, solved: range, problems: int = 40, clean: bool | None = None) -> str:
         outcomes = {f"{benchmark}-{number}": [int(number in solved)] for number in range(problems)}
         statuses = dict.fromkeys(records.STATUSES, 0) | {"correct": len(solved), "truncated": problems - len(solved)}
         score = Score(
@@ -42,6 +42,7 @@ def measured(tmp_path):
             completion_tokens={"mean": 50.0},
             groups=[],
             outcomes=outcomes,
+            decontaminated=clean,
             sampling={"temperature": 0.7},
             graders=["math 1"],
         )
@@ -161,3 +162,11 @@ def test_a_bad_file_of_published_scores_is_refused(text, message, compare, tmp_p
     path.write_text(text)
     with pytest.raises(UserError, match=message):
         compare([], str(path), [], ["aime24"], None)
+
+
+def test_a_score_whose_benchmark_nobody_looked_for_in_the_training_set_is_marked(measured, compare):
+    scores = [measured(model, "sums", range(10), clean=clean) for model, clean in (("base", None), ("student", False))]
+    table, text = compare(scores)
+    assert table["decontaminated"].dropna().to_list() == [False]
+    assert text.count(" *") == 1 and comparison.STAR in text
+    assert comparison.STAR not in compare([measured("base", "sums", range(10), clean=True)])[1]

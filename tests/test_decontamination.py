@@ -14,7 +14,7 @@ import pytest
 
 from find_contamination import find_contamination
 from skymake import decontamination, records, sources
-from skymake.decontamination import Asked, Hit, Index
+from skymake.decontamination import Asked, Hit, Index, Summary
 from skymake.nano import published
 
 PAIRS = Path(__file__).parent / "fixtures" / "contamination.jsonl"
@@ -108,13 +108,13 @@ def test_problems_of_one_template_are_different(schema):
     adapter = sources.adapter(schema)
     rows = [msgspec.convert(row, adapter.row) for row in published.rows(schema, "train", 200, seed=0)]
     problems = [Asked(str(number), schema, adapter.adapt(row).question) for number, row in enumerate(rows)]
-    assert list(decontamination.among(problems)) == []
+    assert list(decontamination.compare(problems, Index())) == []
 
 
 def test_repeats_within_the_training_sets():
     questions = ["What is 1 + 1?", "What is 2 + 2?", "what is 1 + 1", "What is 3 + 3?", "What is $2+2$ ?"]
     problems = [Asked(str(number), "s", question) for number, question in enumerate(questions)]
-    assert [(hit.problem, hit.other) for hit in decontamination.among(problems)] == [("2", "0"), ("4", "1")]
+    assert [(hit.problem, hit.other) for hit in decontamination.compare(problems, Index())] == [("2", "0"), ("4", "1")]
 
 
 def problem_file(path, problems):
@@ -132,20 +132,25 @@ def test_the_rule_reports_hits_and_what_it_compared(tmp_path):
         benchmarks=[problem_file(tmp_path / "s.jsonl", secret), problem_file(tmp_path / "b.jsonl", bench)],
         hits=str(hits),
         summary=str(summary),
+        recipe="student",
         private=["secret"],
     )
     found = list(records.read(hits, Hit))
     assert {hit.problem for hit in found} == {each.id for each in train if "copy" in each.id}
     assert [hit.span for hit in found if hit.other_set == "secret"] == [None]
     assert all(hit.span for hit in found if hit.other_set == "bench")
-    assert json.loads(summary.read_text()) == {
-        "training": {"train": len(train)},
-        "benchmarks": {"bench": len(bench), "secret": 1},
-        "hits": [
-            {"set": "train", "other_set": "bench", "rule": "same", "problems": len(bench)},
-            {"set": "train", "other_set": "secret", "rule": "same", "problems": 1},
-        ],
-    }
+    told = records.read_json(summary, Summary)
+    assert (told.recipe, told.training, told.benchmarks) == (
+        "student",
+        {"train": len(train)},
+        {"bench": len(bench), "secret": 1},
+    )
+    assert [(each.other_set, each.held_out, each.rule, each.problems) for each in told.hits] == [
+        ("bench", True, "same", len(bench)),
+        ("secret", True, "same", 1),
+    ]
+    assert all(example in found for each in told.hits for example in each.examples)
+    assert LABELLED[0]["benchmark"][:20] not in hits.read_text() + summary.read_text()
 
 
 @pytest.mark.parametrize("benchmark", ["benchmarks/aime24", "benchmarks/math500"])
@@ -165,11 +170,11 @@ def test_planted_benchmark_rows_are_all_found(real_data, benchmark):
 def test_real_training_rows_that_ask_a_benchmark(real_data):
     """Four of the AIME problems are MATH500's word for word; what else is found shares nearly all of its words."""
     numina, math500 = sources.adapter("numina"), sources.adapter("math500")
-    index = Index()
+    index = Index(held_out=True)
     for row in records.read(real_data / "benchmarks/math500.jsonl", math500.row):
         index.add(Asked(row.unique_id, "math500", row.problem))
     rows = records.read(real_data / "numina/numina_amc_aime.jsonl", numina.row)
     problems = (Asked(str(number), "amc_aime", row.problem) for number, row in enumerate(rows))
-    rules = Counter(hit.rule for hit in decontamination.against(problems, index))
+    rules = Counter(hit.rule for hit in decontamination.compare(problems, index) if hit.held_out)
     assert rules["same"] == 4
     assert rules.total() <= 8

@@ -12,6 +12,7 @@ from small_report import SECRET, SETS
 from count_funnel import count_funnel
 from skymake import UserError, comparison, records
 from skymake.funnel import CLIP, Funnel
+from skymake.records import Verdict
 
 ROOT = Path(__file__).parents[1]
 MODELS = {"base": 4, "student": 16, "teacher": 12}
@@ -75,6 +76,24 @@ def test_every_loss_has_a_reason(count):
         "kept": {"asked by another problem already": 1},
     }
     assert sets["scripts"].lost == {"filtered": {"runtime_error": 1}}
+
+
+def test_published_answers_without_a_key_are_no_rejections(count, tmp_path):
+    small_report.write_recipe(tmp_path)
+    verdicts = list(records.read(tmp_path / "verdicts.jsonl", Verdict))
+    for verdict in verdicts:
+        verdict.status = verdict.status.replace("correct", "unchecked")
+    again = [verdict for verdict in verdicts if verdict.status == "unchecked"]
+    sums = count(verdicts=verdicts, reformatted_verdicts=again)["sums"]
+    assert (sums.counts["filtered"], sums.counts["verified"]) == (5, 5)
+    assert sums.lost["filtered"] == {"wrong": 2, "no_answer": 1} and "verified" not in sums.lost
+
+
+def test_what_is_asked_elsewhere_is_told_with_the_words_in_common_unless_they_are_private(page):
+    text = " ".join(Elements(page).text.split())
+    assert f"sums sums near 1 90 % sums-2, sums-0: {small_report.SHARED_WORDS}" in text
+    assert "secrets add, a benchmark same 1 100 % secrets-1, add-0: (private)" in text
+    assert text.count("not decontaminated") == len(BENCHMARKS)
 
 
 def test_lengths_and_difficulties(count):

@@ -5,6 +5,7 @@ import pytest
 import score_model as script
 from score_model import score_model
 from skymake import UserError, records, statistics
+from skymake.decontamination import Summary
 from skymake.records import Failure, MathCheck, Origin, Problem, Trace, Verdict
 from skymake.statistics import Score
 
@@ -29,16 +30,19 @@ def trace(problem: str, sample: int, tokens: int) -> Trace:
 def score(tmp_path):
     """Score these records through files, and read the result back."""
 
-    def run(problems, verdicts, failures=(), traces=(), samples=1) -> Score:
+    def run(problems, verdicts, failures=(), traces=(), samples=1, compared=()) -> Score:
+        """compared: with what each training set of the model was compared."""
         files = {"problems": problems, "traces": traces, "verdicts": verdicts, "failures": failures}
         for name, entries in files.items():
             half = len(entries) // 2  # two shards, as a workflow has them
             records.write(tmp_path / f"{name}.0.jsonl", entries[:half])
             records.write(tmp_path / f"{name}.1.jsonl", entries[half:])
         paths = {name: [tmp_path / f"{name}.{shard}.jsonl" for shard in (0, 1)] for name in files}
-        score_model(
-            **paths, score=tmp_path / "s.json", model="student", benchmark="sums", sampling={"samples": samples}
-        )
+        contamination = [str(tmp_path / f"summary.{number}.json") for number in range(len(compared))]
+        for path, benchmarks in zip(contamination, compared, strict=True):
+            records.write_json(path, Summary("student", {}, dict.fromkeys(benchmarks, 1), []))
+        out, about = tmp_path / "s.json", {"model": "student", "benchmark": "sums", "sampling": {"samples": samples}}
+        score_model(**paths, contamination=contamination, score=out, **about)
         return records.read_json(tmp_path / "s.json", Score)
 
     return run
@@ -54,6 +58,14 @@ def test_every_sample_is_counted_once_and_only_correct_counts(score):
     assert set(result.statuses) == set(records.STATUSES)
     assert result.failures == {"timeout": 1}
     assert sum(statistics.shares(result).values()) + result.accuracy.value == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("compared", "clean"),
+    [((), None), ([["sums"]], True), ([["scripts"]], False), ([["sums"], ["scripts"]], False)],
+)
+def test_a_score_knows_whether_every_training_set_was_compared_with_its_benchmark(score, compared, clean):
+    assert score([problem("p")], [verdict("p")], compared=compared).decontaminated is clean
 
 
 def test_outcomes_are_in_the_order_of_samples(score):

@@ -2,6 +2,8 @@
 
 One row a benchmark (`mean` is the last) and model, in per cent and points. `kind` is `measured` or `published`.
 `difference` is to the baseline of the same kind; `gap` is from the number published of the same model to the measured.
+`decontaminated` is false where a training set of the model was not compared with the benchmark, and empty for a model
+that was not trained here.
 """
 
 from collections.abc import Callable
@@ -13,11 +15,12 @@ import pandas as pd
 from skymake.statistics import SHARES
 
 MEAN = "mean"
+STAR = "* The training set was not compared with this benchmark, whose problems it may hold.\n"
 COLUMNS = [
     *("benchmark", "model", "kind", "problems", "samples", "score", "stderr", "low", "high"),
     *("baseline", "difference", "difference_low", "difference_high", "p_value", "within_noise"),
     *("published", "gap", "gap_low", "gap_high", "gap_within_noise"),
-    *(*SHARES, "mean_tokens", "sampling", "graders", "source"),
+    *(*SHARES, "mean_tokens", "decontaminated", "sampling", "graders", "source"),
 ]
 
 
@@ -30,7 +33,7 @@ def build(rows: list[dict[str, Any]], benchmarks: list[str]) -> pd.DataFrame:
 
 def read(path: str | Path) -> pd.DataFrame:
     """The table of a file that `compare_models` wrote."""
-    whole, yes_or_no = ("problems", "samples"), ("within_noise", "gap_within_noise")
+    whole, yes_or_no = ("problems", "samples"), ("within_noise", "gap_within_noise", "decontaminated")
     return pd.read_csv(path, dtype=dict.fromkeys(whole, "Int64") | dict.fromkeys(yes_or_no, "boolean"))
 
 
@@ -39,9 +42,14 @@ def label(row: Any) -> str:
     return row.model if row.kind == "measured" else f"{row.model} (published)"
 
 
+def suspect(row: Any) -> bool:
+    """Whether the model may have been trained on problems of the benchmark, since nobody looked."""
+    return not pd.isna(row.decontaminated) and not row.decontaminated
+
+
 def score(row: Any) -> str:
-    """The score in words, such as `43.3 [27.3, 60.8]`."""
-    return f"{row.score:.1f} [{row.low:.1f}, {row.high:.1f}]"
+    """The score in words, such as `43.3 [27.3, 60.8]`, with a star where it is suspect."""
+    return f"{row.score:.1f} [{row.low:.1f}, {row.high:.1f}]{' *' if suspect(row) else ''}"
 
 
 def difference(row: Any) -> str:
@@ -75,11 +83,12 @@ def markdown(table: pd.DataFrame) -> str:
         ("Published elsewhere, per cent correct", *published, "score", score),
         (f"Published elsewhere, p{above}", *published, "difference", difference),
     ]
-    return "\n".join(
+    tables = [
         f"{title}, with 95 % intervals.\n\n{_crossed(axes, part[part[column].notna()], say)}"
         for title, axes, part, column, say in parts
         if part[column].notna().any()
-    )
+    ]
+    return "\n".join([*tables, STAR] if any(map(suspect, table.itertuples())) else tables)
 
 
 def _crossed(axes: tuple[str, str], table: pd.DataFrame, say: Callable[[Any], str]) -> str:

@@ -64,6 +64,26 @@ class Hit(msgspec.Struct):
     span: str | None
 
 
+class Shared(msgspec.Struct):
+    """How many problems of a set another one asks by a rule, with a few of the hits."""
+
+    set: str
+    other_set: str
+    held_out: bool
+    rule: str
+    problems: int
+    examples: list[Hit]
+
+
+class Summary(msgspec.Struct):
+    """What was compared, as set -> problems, and what was found."""
+
+    recipe: str
+    training: dict[str, int]
+    benchmarks: dict[str, int]
+    hits: list[Shared]
+
+
 class Text:
     """A question as words, with what the rules compare."""
 
@@ -167,16 +187,11 @@ def longest_span(words: list[str], others: list[str]) -> str:
     return " ".join(words[match.a : match.a + min(match.size, LONGEST_SPAN)])
 
 
-def against(problems: Iterable[Asked], index: Index) -> Iterator[Hit]:
-    """The problems that an index already asks."""
-    return (hit for asked in problems if (hit := index.find(asked)))
-
-
-def among(problems: Iterable[Asked]) -> Iterator[Hit]:
-    """The problems that an earlier one of the same iterable already asks."""
-    index = Index()
-    for asked in problems:
-        if hit := index.find(asked):
+def compare(training: Iterable[Asked], benchmarks: Index) -> Iterator[Hit]:
+    """The training problems that a benchmark asks or, of the rest, an earlier one asks. One hit at most a problem."""
+    earlier = Index()
+    for asked in training:
+        if hit := benchmarks.find(asked) or earlier.find(asked):
             yield hit
         else:
-            index.add(asked)
+            earlier.add(asked)

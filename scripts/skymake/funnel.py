@@ -7,6 +7,7 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
+from skymake import judged
 from skymake.records import ChoiceCheck, MathCheck, Problem, Record, Trace, Verdict
 
 STAGES = ("problems", "traces", "filtered", "reformatted", "verified", "kept")
@@ -83,11 +84,11 @@ class Tally:
         self.problems[problem.id] = Asked(problem.question, expected, problem.difficulty)
         self.counts["problems"] += 1
 
-    def add_raw(self, trace: Trace, verdict: Verdict) -> None:
-        """Count a raw trace, its length, and why it is rejected."""
+    def add_raw(self, trace: Trace, verdict: Verdict, filtered: bool) -> None:
+        """Count a raw trace, its length, and why it is rejected unless it is filtered."""
         self.counts["traces"] += 1
-        self.tokens["filtered" if verdict.status == "correct" else "rejected"].append(trace.completion_tokens)
-        if verdict.status != "correct":
+        self.tokens["filtered" if filtered else "rejected"].append(trace.completion_tokens)
+        if not filtered:
             self._reject("filtered", trace, verdict)
 
     def add_filtered(self, trace: Trace, kept: bool) -> None:
@@ -101,7 +102,7 @@ class Tally:
     def add_reformatted(self, trace: Trace, verdict: Verdict) -> None:
         """Count a reformatted trace, and whether its answer is still right."""
         self.counts["reformatted"] += 1
-        if verdict.status == "correct":
+        if verdict.status in judged.STANDS:
             self.counts["verified"] += 1
         else:
             self._reject("verified", trace, verdict)

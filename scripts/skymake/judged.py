@@ -5,6 +5,9 @@ from collections.abc import Iterable, Iterator
 from skymake import UserError, records
 from skymake.records import Trace, Verdict
 
+STANDS = frozenset({"correct", "unchecked"})
+"""What a filtered trace is once it is reformatted, unless that lost its answer: right, or without a key as before."""
+
 
 def read(traces: Iterable[str], verdicts: Iterable[str]) -> Iterator[tuple[Trace, Verdict]]:
     """The traces of some files, each with its verdict; UserError at the first whose verdict is not at its place."""

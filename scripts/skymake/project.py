@@ -167,6 +167,13 @@ class Project:
         """The sets whose traces a recipe trains on."""
         return list(teachers(self.recipes[recipe]))
 
+    def contamination(self, name: str) -> list[str]:
+        """What the training sets of a model were compared with: its own, and those of the students it started from."""
+        if name not in self.recipes:
+            return []
+        mine = [] if name in self.corpora else [f"{self.results}/contamination/{name}/summary.json"]
+        return mine + self.contamination(self.recipes[name]["student"])
+
     def prompts(self, recipe: str) -> list[str]:
         """The prompt files of a recipe's sets, in their order."""
         return [self.prompt(name) for name in self.sets(recipe)]

@@ -76,6 +76,7 @@ class Score(Record):
     samples of all problems.
     completion_tokens: `mean` and percentiles `p5` to `p95` of the answers.
     outcomes: problem id -> 0 or 1 a sample, what a paired comparison needs.
+    decontaminated: whether the model's training sets were compared with the benchmark; None where they are not ours.
     graders: name and version of every grader that had a part in it.
     """
 
@@ -90,6 +91,7 @@ class Score(Record):
     completion_tokens: dict[str, float]
     groups: list[Group]
     outcomes: dict[str, list[int]]
+    decontaminated: bool | None
     sampling: dict
     graders: list[str]
 

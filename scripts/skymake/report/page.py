@@ -41,8 +41,9 @@ def render(**content: Any) -> str:
     environment.filters |= {"difference": comparison.difference, "gap": comparison.gap, "words": words}
     number = itertools.count()
     environment.filters["inline"] = lambda picture: inline(picture, next(number))
-    environment.tests["missing"] = pd.isna
-    environment.globals |= {"pictures": pictures, "STAGES": STAGES, "LOST": LOST, "shares": statistics.shares}
+    environment.tests |= {"missing": pd.isna, "suspect": comparison.suspect}
+    environment.globals |= {"pictures": pictures, "STAGES": STAGES, "LOST": LOST, "STAR": comparison.STAR}
+    environment.globals["shares"] = statistics.shares
     css = (HERE / "page.css").read_text(encoding="utf-8")
     return environment.get_template("page.html.jinja").render(css=css, **content)
 

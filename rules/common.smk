@@ -3,7 +3,7 @@ from skymake.code import digest as code
 
 
 wildcard_constraints:
-    form="raw|reformatted",
+    form=r"raw|reformatted(-\w+)?",
     model=r"\w+",
     recipe=r"\w+",
     set=r"\w+",
@@ -16,9 +16,10 @@ def one_of(names):
     return "|".join(names) or "(?!)"
 
 
-def of(wildcard, question):
-    """An input or params function: what the project answers to a question about the value of a wildcard."""
-    return lambda wildcards: question(getattr(wildcards, wildcard))
+def of(*wildcards_and_question):
+    """An input or params function: what the project answers to a question about the values of some wildcards."""
+    *names, question = wildcards_and_question
+    return lambda wildcards: question(*(getattr(wildcards, name) for name in names))
 
 
 def of_recipe(pattern):
@@ -33,8 +34,3 @@ def of_benchmarks(pattern):
         model=config["evaluation"]["models"],
         benchmark=config["evaluation"]["benchmarks"],
     )
-
-
-def engine_of(wildcards):
-    """The address of the server that holds a model and a shard; nothing for a hosted model."""
-    return project.engine(wildcards.model, wildcards.shard)

@@ -2,6 +2,7 @@
 #
 #   traces, verdicts -> <results>/filtered/{model}/{set}.jsonl
 #   filtered -> <results>/traces/reformatted/{model}/{set}/{shard}.jsonl
+#   filtered or raw traces -> <results>/traces/reformatted-{rewriter}/{model}/{set}/{shard}.jsonl
 #   problems -> <results>/contamination/{recipe}/
 #   reformatted traces, their verdicts, contamination -> <results>/mixtures/{recipe}/
 #   all samples, their verdicts, contamination -> <results>/mixtures/{recipe}/, in pairs
@@ -40,7 +41,7 @@ rule reformat_traces:
         filtered="<results>/filtered/{model}/{set}.jsonl",
     output:
         traces="<results>/traces/reformatted/{model}/{set}/{shard}.jsonl",
-        rejections="<results>/rejections/{model}/{set}/{shard}.jsonl",
+        rejections="<results>/rejections/reformatted/{model}/{set}/{shard}.jsonl",
     log:
         "<logs>/reformat_traces/{model}/{set}/{shard}.log",
     conda:
@@ -49,6 +50,40 @@ rule reformat_traces:
         code=code("reformat_traces"),
     script:
         "../scripts/reformat_traces.py"
+
+
+rule rewrite_traces:
+    """Traces restated in the four-marker format by a rewriter model, and held to the contract with it."""
+    input:
+        engine=of("rewriter", "shard", project.of_rewriter(project.engine)),
+        problems="<results>/problems/{set}/{shard}.jsonl",
+        traces=of("rewriter", "model", "set", "shard", project.to_rewrite),
+        weights=of("rewriter", project.of_rewriter(project.weights)),
+        prompt=of("rewriter", project.rewriter_prompt),
+        system=of("rewriter", project.of_rewriter(project.system)),
+    output:
+        reformatted="<results>/traces/reformatted-{rewriter}/{model}/{set}/{shard}.jsonl",
+        rejections="<results>/rejections/reformatted-{rewriter}/{model}/{set}/{shard}.jsonl",
+        rewrites="<results>/rewrites/{rewriter}/{model}/{set}/{shard}.jsonl",
+    log:
+        "<logs>/rewrite_traces/{rewriter}/{model}/{set}/{shard}.log",
+    wildcard_constraints:
+        rewriter=one_of(config["rewriters"]),
+    conda:
+        "../envs/workflow.yaml"
+    threads: 0
+    params:
+        code=code("rewrite_traces"),
+        model=lookup("rewriters/{rewriter}/model", within=config),
+        identity=of("rewriter", project.of_rewriter(project.identity)),
+        set="{set}",
+        rewriter=lookup("rewriters/{rewriter}", within=config),
+        sampling=of("rewriter", project.rewriter_sampling),
+        endpoint=of("rewriter", project.of_rewriter(project.endpoint)),
+        store=config["store"],
+        failure_share=config["failure_share"],
+    script:
+        "../scripts/rewrite_traces.py"
 
 
 rule find_contamination:
@@ -77,8 +112,8 @@ rule build_mixture:
     """The training set of a recipe: verified traces, each question once, no question of a benchmark."""
     input:
         problems=of_recipe("problems/{set}/{shard}.jsonl"),
-        traces=of_recipe("traces/reformatted/{teacher}/{set}/{shard}.jsonl"),
-        verdicts=of_recipe("verdicts/reformatted/{teacher}/{set}/{shard}.jsonl"),
+        traces=of_recipe("traces/{form}/{teacher}/{set}/{shard}.jsonl"),
+        verdicts=of_recipe("verdicts/{form}/{teacher}/{set}/{shard}.jsonl"),
         hits="<results>/contamination/{recipe}/hits.jsonl",
         prompt=of("recipe", project.prompts),
         system=of("recipe", project.system),

@@ -16,9 +16,9 @@ rule count_funnel:
         failures=of_recipe("failures/{teacher}/{set}/{shard}.jsonl"),
         verdicts=of_recipe("verdicts/raw/{teacher}/{set}/{shard}.jsonl"),
         filtered=of_recipe("filtered/{teacher}/{set}.jsonl"),
-        reformatted=of_recipe("traces/reformatted/{teacher}/{set}/{shard}.jsonl"),
-        rejections=of_recipe("rejections/{teacher}/{set}/{shard}.jsonl"),
-        reformatted_verdicts=of_recipe("verdicts/reformatted/{teacher}/{set}/{shard}.jsonl"),
+        reformatted=of_recipe("traces/{form}/{teacher}/{set}/{shard}.jsonl"),
+        rejections=of_recipe("rejections/{form}/{teacher}/{set}/{shard}.jsonl"),
+        reformatted_verdicts=of_recipe("verdicts/{form}/{teacher}/{set}/{shard}.jsonl"),
         provenance="<results>/mixtures/{recipe}/provenance.jsonl",
         dropped="<results>/mixtures/{recipe}/dropped.jsonl",
     output:

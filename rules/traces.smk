@@ -29,7 +29,7 @@ rule serve_model:
 rule sample_traces:
     """A model's answers to a shard of a set: from the store what was answered before, from the model the rest."""
     input:
-        engine=engine_of,
+        engine=of("model", "shard", project.engine),
         weights=of("model", project.weights),
         problems="<results>/problems/{set}/{shard}.jsonl",
         prompt=of("set", project.prompt),

@@ -71,7 +71,7 @@ def choose(
     for trace, verdict in judged.read(traces, verdicts):
         hit, name = hits.get(trace.problem), asked[trace.problem].set
         if verdict.status not in judged.STANDS:
-            fates.counts[name]["lost its answer by reformatting"] += 1
+            fates.counts[name]["not correct when reformatted"] += 1
         elif hit and hit.held_out:
             fates.leave_out(trace, name, mixtures.HELD_OUT, hit.other)
         elif (by := owner.setdefault(hit.other if hit else trace.problem, trace.problem)) != trace.problem:

@@ -53,13 +53,13 @@ def count_funnel(
     chosen = set()
     for trace in records.read_all(filtered, Trace):
         chosen.add((trace.problem, trace.sample))
-        owner[trace.problem].add_filtered(trace, (trace.problem, trace.sample) in kept)
+        owner[trace.problem].counts["filtered"] += 1
     for trace, verdict in judged.read(traces, verdicts):
         owner[trace.problem].add_raw(trace, verdict, (trace.problem, trace.sample) in chosen)
     for failure in records.read_all(failures, Failure):
         owner[failure.problem].lost["traces"][failure.kind] += 1
     for trace, verdict in judged.read(reformatted, reformatted_verdicts):
-        owner[trace.problem].add_reformatted(trace, verdict)
+        owner[trace.problem].add_reformatted(trace, verdict, (trace.problem, trace.sample) in kept)
     for rejection in records.read_all(rejections, Rejection):
         owner[rejection.problem].lost["reformatted"][rejection.reason] += 1
     for trace in records.read(dropped, Dropped):

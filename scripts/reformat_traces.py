@@ -2,29 +2,28 @@
 
 import logging
 
-import msgspec
-
 from skymake import markers, records, rule
 from skymake.records import Problem, ProgramCheck, Rejection, Trace
+from skymake.reformatting import rejected, restated, whole
 
 
 def reformat_traces(problems: str, filtered: str, traces: str, rejections: str) -> None:
     """Restate the traces of this shard's problems; what cannot be restated is a rejection with its reason."""
-    checks = {problem.id: problem.check for problem in records.read(problems, Problem)}
-    mine = [trace for trace in records.read(filtered, Trace) if trace.problem in checks]
-    results = [reformat(trace, isinstance(checks[trace.problem], ProgramCheck)) for trace in mine]
-    kept = records.write(traces, (result for result in results if isinstance(result, Trace)))
-    lost = records.write(rejections, (result for result in results if isinstance(result, Rejection)))
-    logging.info("%d traces reformatted, %d rejected", kept, lost)
+    programs = {p.id: isinstance(p.check, ProgramCheck) for p in records.read(problems, Problem)}
+    counts = {Trace: 0, Rejection: 0}
+    with records.writing(traces) as keep, records.writing(rejections) as reject:
+        for trace in records.read(filtered, Trace):
+            if trace.problem in programs:
+                result = reformat(trace, programs[trace.problem])
+                (keep if isinstance(result, Trace) else reject)(result)
+                counts[type(result)] += 1
+    logging.info("%d traces reformatted, %d rejected", counts[Trace], counts[Rejection])
 
 
 def reformat(trace: Trace, program: bool) -> Trace | Rejection:
     """One trace in the four-marker format, cut by rules alone."""
-    text = f"<think>{trace.reasoning}</think>{trace.text}" if trace.reasoning else trace.text
-    parts = markers.split(text, program)
-    if parts is None:
-        return Rejection(trace.key, trace.problem, trace.sample, "no place to cut thought from solution")
-    return msgspec.structs.replace(trace, text=markers.join(*parts), reasoning=None)
+    parts = markers.split(whole(trace), program)
+    return restated(trace, *parts) if parts else rejected(trace, "no_place_to_cut", "")
 
 
 if __name__ == "__main__":

@@ -58,7 +58,7 @@ def write_recipe(folder: Path) -> dict[str, list[str] | str]:
     files = {"problems": problems, "traces": traces, "verdicts": verdicts, "filtered": filtered}
     files["failures"] = [Failure("k", "sums-3", 1, "teacher", "timeout", "")]
     files["dropped"] = [Dropped("k", REPEATED, 0, "asked by another problem already", "sums-0")]
-    files["rejections"] = [Rejection("k", "sums-4", 0, "no place to cut")]
+    files["rejections"] = [Rejection("k", "sums-4", 0, "no_place_to_cut", "")]
     files |= {"reformatted": filtered, "reformatted_verdicts": again}
     for name, entries in files.items():
         records.write(folder / f"{name}.jsonl", entries)

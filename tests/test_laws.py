@@ -20,7 +20,12 @@ SCRIPTS = {path.stem: path for path in sorted((ROOT / "scripts").glob("*.py"))}
 LONG_RULE, LONG_SCRIPT, LONG_COMMON = 40, 150, 40  # lines
 SCHEMA = yaml.safe_load((ROOT / "config/schema.yaml").read_text())
 CONFIG = ROOT / "config"
-PROJECTS = {"nano": ["nano"], "sky-t1": ["sky-t1"], "sky-t1-ablations": ["sky-t1", "sky-t1-ablations"]}  # overlays last
+PROJECTS = {  # overlays last
+    "nano": ["nano"],
+    "nano-rewriter": ["nano", "nano-rewriter"],
+    "sky-t1": ["sky-t1"],
+    "sky-t1-ablations": ["sky-t1", "sky-t1-ablations"],
+}
 
 
 def load_rules() -> dict:
@@ -111,6 +116,7 @@ def test_every_config_is_of_a_project():
 def test_a_project_is_of_the_schema_and_its_prompts_exist(name):
     known = project(name)
     files = {known.prompt(name) for name in known.config["sets"]}
+    files |= {known.rewriter_prompt(name) for name in known.config["rewriters"]}
     files |= {known.system(name) for name in (*known.config["models"], *known.recipes) if known.system(name)}
     assert not [file for file in files if file.startswith("config/") and not (ROOT / file).is_file()]
 

@@ -78,7 +78,7 @@ def test_an_answer_that_is_wrong_once_reformatted_is_dropped(mix):
     traces = [trace(one) for one in problems]
     _, origins, card = mix(problems, traces, wrong=[traces[1]])
     assert {origin.problem for origin in origins} == {"sums-0", "sums-2"}
-    assert "| sums | lost its answer by reformatting | 1 |" in card and "| sums | kept | 2 |" in card
+    assert "| sums | not correct when reformatted | 1 |" in card and "| sums | kept | 2 |" in card
 
 
 def hit(of: Problem, other: Problem, held_out: bool) -> Hit:
@@ -146,7 +146,7 @@ def test_every_row_has_its_provenance_at_its_number(mix):
 
 def test_a_mixture_without_rows_is_refused_with_the_reasons(mix):
     one = problem(1)
-    with pytest.raises(UserError, match=r"recipe student: no trace survived: .*lost its answer"):
+    with pytest.raises(UserError, match=r"recipe student: no trace survived: .*not correct"):
         mix([one], [trace(one)], wrong=[trace(one)])
 
 

@@ -52,8 +52,7 @@ def test_an_answer_is_restated_and_keeps_all_else(run, given, parts):
 def test_what_cannot_be_cut_is_a_rejection_with_its_reason(run):
     kept, rejected = run(trace("sum", "42"), trace("program", "hm\nso \\boxed{42}"))
     assert not kept
-    reason = "no place to cut thought from solution"
-    assert rejected == [Rejection("key of sum", "sum", 0, reason), Rejection("key of program", "program", 0, reason)]
+    assert rejected == [Rejection(f"key of {name}", name, 0, "no_place_to_cut", "") for name in ("sum", "program")]
 
 
 def test_traces_of_other_shards_are_left_to_them(run):

@@ -71,7 +71,7 @@ def test_every_loss_has_a_reason(count):
         "problems": {"a repeat": 1},
         "traces": {"timeout": 1},
         "filtered": {"wrong": 2, "no_answer": 1},
-        "reformatted": {"no place to cut": 1},
+        "reformatted": {"no_place_to_cut": 1},
         "verified": {"wrong": 1},
         "kept": {"asked by another problem already": 1},
     }

@@ -11,10 +11,15 @@ from skymake import UserError, prompts, records
 from skymake.client import Client
 from skymake.endpoint import Address, Endpoint
 from skymake.progress import Progress
-from skymake.records import Problem
+from skymake.records import Problem, Trace
 from skymake.store import Completion, Completions, Entry, FailedRequest, Request, Store, requests
 
 log = logging.getLogger(__name__)
+
+
+def identify(weights: str | Path, identity: str) -> str:
+    """What tells a model from others: the digest in the manifest of local weights, else the given identity."""
+    return f"sha256:{records.read_json(weights)['digest']}" if weights else identity
 
 
 def requests_for(
@@ -27,7 +32,7 @@ def requests_for(
 
 
 def ask_all(
-    asked: Iterable[Request],
+    asked: Callable[[], Iterable[Request]],
     store: Store,
     model: str,
     set: str,
@@ -37,13 +42,15 @@ def ask_all(
 ) -> tuple[Completions, dict[str, FailedRequest]]:
     """The completions of all requests, by key, and the failures of this run, by key. Equal requests are asked once.
 
+    asked: gives the requests, each time it is called; they need not fit into memory.
+
     An answer is in the store before it counts. Raises UserError as soon as more than `failure_share` of the requests
     have failed, or when none can be answered; what was answered until then is kept.
     """
-    wanted = {request.key: request for request in asked}
+    wanted = frozenset(request.key for request in asked())
     completions = store.completions(model, set, wanted)
     failures: dict[str, FailedRequest] = {}
-    missing = [request for key, request in wanted.items() if key not in completions]
+    missing = wanted - completions.keys()
     log.info("%s, %s: %d requests, %d of them to ask", model, set, len(wanted), len(missing))
     if not missing:
         return completions, failures
@@ -58,16 +65,25 @@ def ask_all(
             raise UserError(f"too many requests failed, run again to ask for what is missing: {summary(failures)}")
 
     with store.segment(model, set) as segment:
-        asyncio.run(_ask(missing, Client(endpoint, server), keep))
+        asyncio.run(_ask(_once(asked(), missing), len(missing), Client(endpoint, server), keep))
     return completions, failures
 
 
-async def _ask(missing: list[Request], client: Client, keep: Callable[[Entry], None]) -> None:
+def _once(asked: Iterable[Request], missing: Iterable[str]) -> Iterator[Request]:
+    """The missing ones of the requests, each once."""
+    left = {*missing}
+    for request in asked:
+        if (key := request.key) in left:
+            left.remove(key)
+            yield request
+
+
+async def _ask(queue: Iterator[Request], count: int, client: Client, keep: Callable[[Entry], None]) -> None:
     """Ask with bounded concurrency. After trouble nothing new is asked; what is in flight may finish: it is paid."""
-    queue, troubles = iter(missing), []  # the workers share the queue
+    troubles: list[UserError] = []
 
     async def work() -> None:
-        for request in queue:
+        for request in queue:  # the workers share it
             try:
                 entry = await client.ask(request)
                 keep(entry)
@@ -82,10 +98,27 @@ async def _ask(missing: list[Request], client: Client, keep: Callable[[Entry], N
 
     async with client:
         await client.ready()
-        with Progress(len(missing), f"asking {client.model}") as progress:
-            await asyncio.gather(*(work() for _ in range(min(client.endpoint.concurrency, len(missing)))))
+        with Progress(count, f"asking {client.model}") as progress:
+            await asyncio.gather(*(work() for _ in range(min(client.endpoint.concurrency, count))))
     if troubles:
         raise troubles[0]
+
+
+def trace_of(answer: Completion, problem: str, sample: int, model: str) -> Trace:
+    """The trace that a completion is."""
+    return Trace(
+        key=answer.key,
+        problem=problem,
+        sample=sample,
+        model=model,
+        text=answer.text,
+        reasoning=answer.reasoning,
+        finish=answer.finish,
+        prompt_tokens=answer.prompt_tokens,
+        completion_tokens=answer.completion_tokens,
+        seconds=answer.seconds,
+        seed=answer.seed,
+    )
 
 
 def summary(failures: Mapping[str, FailedRequest]) -> str:

@@ -74,6 +74,9 @@ def references(config: Config) -> Iterator[tuple[str, str, Container[str]]]:
         for name, entry in config[part].items():
             if isinstance(entry.get("system"), dict):
                 yield f"{part}.{name}.system.source", entry["system"]["source"], config["sources"]
+    for name, rewriter in config["rewriters"].items():
+        yield f"rewriters.{name}.model", rewriter["model"], answering
+        yield f"rewriters.{name}.sampling", rewriter["sampling"], config["sampling"]
     yield from (("evaluation.models", name, answering) for name in evaluation["models"])
     yield from (("evaluation.benchmarks", name, config["sets"]) for name in evaluation["benchmarks"])
     yield "evaluation.baseline", evaluation["baseline"], evaluation["models"]
@@ -83,6 +86,8 @@ def curation(key: str, recipe: Config, config: Config, models: list[str]) -> Ite
     """The names that a recipe uses to say whose traces it trains on."""
     if "teacher" in recipe:
         yield f"{key}.teacher", recipe["teacher"], models
+    if "rewriter" in recipe:
+        yield f"{key}.rewriter", recipe["rewriter"], config["rewriters"]
     for part in ("sets", "pairs"):
         yield from ((f"{key}.{part}", name, config["sets"]) for name in recipe.get(part, ()))
     for name, teacher in recipe.get("other_teachers", {}).items():

@@ -2,7 +2,9 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import psutil
 
 from skymake import UserError, processes
@@ -26,6 +28,14 @@ class Endpoint(Record):
     timeout_s: float
     attempts: int
     health_s: float
+
+
+def described(settings: dict[str, Any], model: str) -> Endpoint:
+    """The endpoint that settings describe. Raises UserError that names what is wrong with them."""
+    try:
+        return msgspec.convert(settings, Endpoint)
+    except msgspec.ValidationError as error:
+        raise UserError(f"endpoint of model {model}: {error}") from None
 
 
 class Address(Record):

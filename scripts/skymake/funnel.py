@@ -91,21 +91,17 @@ class Tally:
         if not filtered:
             self._reject("filtered", trace, verdict)
 
-    def add_filtered(self, trace: Trace, kept: bool) -> None:
-        """Count a filtered trace, and whether it ends in the mixture."""
-        self.counts["filtered"] += 1
-        if kept:
-            self.counts["kept"] += 1
-            self.kept_tokens += trace.completion_tokens
-            self.kept.add(trace.problem)
-
-    def add_reformatted(self, trace: Trace, verdict: Verdict) -> None:
-        """Count a reformatted trace, and whether its answer is still right."""
+    def add_reformatted(self, trace: Trace, verdict: Verdict, kept: bool) -> None:
+        """Count a reformatted trace, whether its answer is right, and whether it ends in the mixture."""
         self.counts["reformatted"] += 1
         if verdict.status in judged.STANDS:
             self.counts["verified"] += 1
         else:
             self._reject("verified", trace, verdict)
+        if kept:
+            self.counts["kept"] += 1
+            self.kept_tokens += trace.completion_tokens
+            self.kept.add(trace.problem)
 
     def _reject(self, stage: str, trace: Trace, verdict: Verdict) -> None:
         """Count a rejection, and keep the shortest of its kind as examples: they are the easiest to read."""

@@ -3,7 +3,8 @@
 import itertools
 import json
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from skymake.config import Config, teachers, validate
 
@@ -156,12 +157,36 @@ class Project:
 
     def recipe_files(self, recipe: str, pattern: str) -> list[str]:
         """The files of a pattern for each set of a recipe, its teacher, and all shards."""
-        chosen = teachers(self.recipes[recipe]).items()
-        return [file for name, teacher in chosen for file in self.files(pattern, set=[name], teacher=[teacher])]
+        names = {"form": [self.form(recipe)]}
+        chosen = (names | {"set": [name], "teacher": [who]} for name, who in teachers(self.recipes[recipe]).items())
+        return [file for names in chosen for file in self.files(pattern, **names)]
 
     def limits(self, recipe: str) -> dict[str, int]:
         """How many rows of a domain the mixture of a recipe has at most."""
         return self.recipes[recipe].get("limits", {})
+
+    def form(self, recipe: str) -> str:
+        """The form of the traces that a recipe trains on: split by rules, or restated by a rewriter."""
+        rewriter = self.recipes[recipe].get("rewriter")
+        return f"reformatted-{rewriter}" if rewriter else "reformatted"
+
+    def of_rewriter(self, question: Callable[..., Any]) -> Callable[..., Any]:
+        """A question about a model, as one about the model of a rewriter."""
+        return lambda name, *more: question(self.config["rewriters"][name]["model"], *more)
+
+    def to_rewrite(self, rewriter: str, model: str, name: str, shard: str) -> str:
+        """The file with the traces of a set that a rewriter restates: the correct ones, or all of a shard."""
+        if self.config["rewriters"][rewriter]["order"] == "grade_first":
+            return f"{self.results}/filtered/{model}/{name}.jsonl"
+        return f"{self.results}/traces/raw/{model}/{name}/{shard}.jsonl"
+
+    def rewriter_prompt(self, name: str) -> str:
+        """The file of the prompt that asks a rewriter."""
+        return f"config/prompts/{self.config['rewriters'][name]['prompt']}.jinja"
+
+    def rewriter_sampling(self, name: str) -> Config:
+        """How the answers of a rewriter are sampled."""
+        return self.config["sampling"][self.config["rewriters"][name]["sampling"]]
 
     def sets(self, recipe: str) -> list[str]:
         """The sets whose traces a recipe trains on."""

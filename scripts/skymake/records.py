@@ -6,7 +6,7 @@ Writing is atomic: a file is complete or absent.
 
 import contextlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -162,13 +162,26 @@ class Quarantined(Record):
     detail: str
 
 
+RejectionReason = Literal[
+    "no_place_to_cut",
+    "request_failed",
+    "truncated",
+    "markers",
+    "answer_changed",
+    "length",
+    "text_lost",
+    "text_added",
+]
+
+
 class Rejection(Record):
-    """A correct trace that could not be restated in the four-marker format, and why."""
+    """A trace that could not be restated in the four-marker format, and why."""
 
     key: str
     problem: str
     sample: int
-    reason: str
+    reason: RejectionReason
+    detail: str
 
 
 T = TypeVar("T")
@@ -210,13 +223,20 @@ def replacing(path: str | Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+@contextlib.contextmanager
+def writing(path: str | Path) -> Iterator[Callable[[Any], None]]:
+    """A function that writes a record (or plain object) as a line of JSONL. The file is there when the block ends."""
+    encoder = msgspec.json.Encoder()
+    with replacing(path) as temporary, open(temporary, "wb") as out:
+        yield lambda record: out.writelines((encoder.encode(record), b"\n"))
+
+
 def write(path: str | Path, records: Iterable[Any]) -> int:
     """Write records (or plain objects) as JSONL, atomically. Returns how many."""
-    encoder, count = msgspec.json.Encoder(), 0
-    with replacing(path) as temporary, open(temporary, "wb") as out:
+    count = 0
+    with writing(path) as add:
         for count, record in enumerate(records, start=1):  # noqa: B007
-            out.write(encoder.encode(record))
-            out.write(b"\n")
+            add(record)
     return count
 
 

@@ -2,6 +2,7 @@
 #
 #   a dataset at a revision, or local files -> <results>/sources/{source}.jsonl
 #   <results>/sources/{source}.jsonl -> <results>/problems/{set}/{shard}.jsonl, <results>/references/{set}/{shard}.jsonl
+#   problems, a model's replies -> <results>/ratings/{model}/{set}/{shard}.jsonl
 #   <results>/sources/{source}.jsonl -> <results>/prompts/{source}/{column}.jinja
 localrules:
     fetch_source,
@@ -45,6 +46,23 @@ rule build_problems:
         spec=of("set", project.spec),
     script:
         "../scripts/build_problems.py"
+
+
+rule rate_difficulty:
+    """How hard problems are, as a model says whose prompt asks for it; another set takes these for its labels."""
+    input:
+        problems="<results>/problems/{set}/{shard}.jsonl",
+        traces="<results>/traces/raw/{model}/{set}/{shard}.jsonl",
+    output:
+        ratings="<results>/ratings/{model}/{set}/{shard}.jsonl",
+    log:
+        "<logs>/rate_difficulty/{model}/{set}/{shard}.log",
+    conda:
+        "../envs/workflow.yaml"
+    params:
+        code=code("rate_difficulty"),
+    script:
+        "../scripts/rate_difficulty.py"
 
 
 rule quote_prompt:

@@ -1,4 +1,4 @@
-"""Data files, from a hub on the loopback or from disk, become the rows of a source; trouble says what to do."""
+"""Files from a hub on the loopback, or from disk, become the rows of a source, or a model; trouble says what to do."""
 
 import csv
 import datetime
@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from fetch_source import fetch_source
-from skymake import UserError
+from skymake import UserError, weights
 from skymake.records import RecordError
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
@@ -135,7 +135,7 @@ def test_a_wrong_source_says_what_is_wrong(tmp_path, monkeypatch, spec, says):
 
 
 class Hub(http.server.ThreadingHTTPServer):
-    """What the hub's protocol needs for a dataset: its tree, and its files with their checksums."""
+    """What the hub's protocol needs for a dataset or a model: its tree, and its files with their checksums."""
 
     def __init__(self, files: dict[str, bytes]):
         super().__init__(("127.0.0.1", 0), Handler)
@@ -147,7 +147,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     server: Hub
 
     def do_GET(self):
-        path = self.path.partition("?")[0]
+        path = self.path.partition("?")[0].replace("/api/models/", "/api/datasets/").removeprefix("/datasets")
         if self.server.failures > 0:
             self.server.failures -= 1
             self.answer(503, b"busy", {"Retry-After": "0"})
@@ -157,7 +157,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.answer(200, json.dumps({"id": "org/data", "sha": COMMIT, "siblings": []}).encode())
         elif path.startswith("/api/datasets/org/data/"):
             self.answer(404, b"", {"X-Error-Code": "RevisionNotFound"})
-        elif path.startswith(prefix := f"/datasets/org/data/resolve/{COMMIT}/"):
+        elif path.startswith(prefix := f"/org/data/resolve/{COMMIT}/"):
             self.file(path.removeprefix(prefix))
         else:
             self.answer(401, b"", {"X-Error-Code": "RepoNotFound"})
@@ -204,15 +204,14 @@ def hub(tmp_path):
 
 
 @pytest.fixture
-def fetch(hub, tmp_path):
-    """Fetch in a fresh process, because the hub's library reads its environment once. Returns rows or the error."""
+def attempt(hub, tmp_path):
+    """Run a statement in a fresh process, because the hub's library reads its environment once. Returns the error."""
 
-    def run(files=("data/*.jsonl",), revision=COMMIT, dataset="org/data", **environment):
-        spec = {"dataset": dataset, "revision": revision, "files": list(files)}
+    def run(statement: str, **environment) -> str:
         code = (
-            "import skymake, fetch_source, tenacity, skymake.hub as hub\n"
+            "import skymake, fetch_model, fetch_source, tenacity, skymake.hub as hub\n"
             "hub._snapshot.retry.wait = tenacity.wait_none()\n"
-            f"try: fetch_source.fetch_source({str(tmp_path / 'rows.jsonl')!r}, 'sums', {spec!r})\n"
+            f"try: {statement}\n"
             "except skymake.UserError as error: print(error)\n"
         )
         url = f"http://127.0.0.1:{hub.server_port}"
@@ -220,7 +219,19 @@ def fetch(hub, tmp_path):
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
         done = subprocess.run([sys.executable, "-c", code], env=inherited | variables, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
-        return done.stdout.strip() or (tmp_path / "rows.jsonl").read_text().count("\n")
+        return done.stdout.strip()
+
+    return run
+
+
+@pytest.fixture
+def fetch(attempt, tmp_path):
+    """Fetch a source; returns how many rows it has, or the error."""
+
+    def run(files=("data/*.jsonl",), revision=COMMIT, dataset="org/data", **environment):
+        spec = {"dataset": dataset, "revision": revision, "files": list(files)}
+        error = attempt(f"fetch_source.fetch_source({str(tmp_path / 'rows.jsonl')!r}, 'sums', {spec!r})", **environment)
+        return error or (tmp_path / "rows.jsonl").read_text().count("\n")
 
     return run
 
@@ -266,3 +277,32 @@ def test_a_damaged_cache_is_noticed_and_mended(fetch, tmp_path):
     cached.resolve().write_bytes(cached.read_bytes()[:-100])
     assert "damaged" in fetch(HF_HUB_OFFLINE="1")
     assert fetch() == 600
+
+
+# ---- a model
+
+
+@pytest.fixture
+def fetch_weights(hub, attempt, tmp_path):
+    """Fetch a model; returns the error, or ""."""
+    parts = ("model-1.safetensors", "model-2.safetensors", "config.json", "tokenizer.json", "merges.txt", "pytorch.bin")
+    hub.files = {name: name.encode() for name in parts}
+    manifest = str(tmp_path / "models" / "m" / "manifest.json")
+    return lambda **environment: attempt(
+        f"fetch_model.fetch_model({manifest!r}, 'org/data', {COMMIT!r})", **environment
+    )
+
+
+def test_a_model_is_links_into_the_cache_of_the_hub_and_its_manifest(hub, fetch_weights, tmp_path):
+    assert fetch_weights() == "" and hub.downloads == 5  # not the pickled weights
+    folder, manifest = weights.load(str(tmp_path / "models" / "m" / "manifest.json"))
+    assert sorted(manifest.files) == sorted(hub.files.keys() - {"pytorch.bin"})
+    for name, digest in manifest.files.items():
+        assert (folder / name).is_symlink() and (folder / name).resolve().is_relative_to(tmp_path / "hf")
+        assert digest == sha256(hub.files[name])
+    assert fetch_weights(HF_HUB_OFFLINE="1") == ""
+
+
+def test_a_model_without_weights_in_safetensors_is_refused(hub, fetch_weights):
+    del hub.files["model-1.safetensors"], hub.files["model-2.safetensors"]
+    assert "no file '*.safetensors'" in fetch_weights()

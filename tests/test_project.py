@@ -147,3 +147,78 @@ def test_a_recipe_is_curated_from_its_teacher_and_sets(config):
         f"results/nano/teacher/{name}" for name in config["recipes"]["student"]["sets"]
     ]
     assert project.mixed == ["student"] and project.corpora == ["teacher", "base"]
+
+
+PUBLISHER = {"publishes": "still2", "system": None}
+
+
+def test_a_recipe_may_take_some_sets_from_other_teachers(config):
+    config["models"]["authors"] = PUBLISHER
+    config["recipes"]["student"]["other_teachers"] = {"puzzles": "authors"}
+    project = Project(config)
+    assert project.recipe_files("student", "{teacher}/{set}") == [
+        *(f"results/nano/teacher/{name}" for name in ("sums", "scripts", "functions")),
+        "results/nano/authors/puzzles",
+    ]
+    assert project.publishing == ["authors"] and "authors" not in project.answering
+    assert project.weights("authors") == project.engine("authors", "0") == []
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"other_teachers": {"sums_test": "teacher"}}, r"other_teachers names 'sums_test', which is not defined"),
+        ({"other_teachers": {"sums": "nobody"}}, r"other_teachers\.sums names 'nobody'"),
+        (
+            {"other_teachers": {"sums": "authors"}},
+            r"takes sums of the source numina from authors, .* of .* still2 alone",
+        ),
+        ({"system": {"source": "nowhere", "column": "system"}}, r"recipes\.student\.system\.source names 'nowhere'"),
+    ],
+)
+def test_a_recipe_of_what_is_not_there_is_refused(config, change, said):
+    config["models"]["authors"] = PUBLISHER
+    config["recipes"]["student"] |= change
+    with pytest.raises(UserError, match=said):
+        Project(config)
+
+
+def test_who_stands_for_published_answers_cannot_be_evaluated(config):
+    config["models"]["authors"] = PUBLISHER
+    config["evaluation"]["models"].append("authors")
+    with pytest.raises(UserError, match=r"evaluation\.models names 'authors'"):
+        Project(config)
+
+
+def test_labels_are_published_or_rated_by_a_model(config):
+    config["models"]["hosted"] = HOSTED
+    labels = {"source": "taco", "question": "problem", "difficulty": "level"}
+    config["sets"]["sums"]["labels"] = labels
+    assert Project(config).labels("sums") == ["results/nano/sources/taco.jsonl"]
+    assert Project(config).spec("sums")["labels"] == {"question": "problem", "difficulty": "level"}
+    config["sets"]["sums"]["labels"] = {"set": "scripts", "model": "hosted"}
+    assert Project(config).labels("sums") == [f"results/nano/ratings/hosted/scripts/{shard}.jsonl" for shard in "01"]
+    config["sets"]["sums"]["labels"] = {"set": "scripts", **labels}
+    with pytest.raises(UserError, match=r"config: sets\.sums\.labels"):
+        Project(config)
+
+
+def test_a_system_prompt_may_be_a_column_of_a_source(config):
+    config["recipes"]["student"]["system"] = {"source": "still2", "column": "domain"}
+    assert Project(config).system("student") == "results/nano/prompts/still2/domain.jinja"
+
+
+def test_sets_of_gpqa_and_those_said_to_be_are_private(config):
+    config["sources"]["gpqa"] = {"adapter": "gpqa", "path": "data", "revision": "1", "files": ["gpqa.csv"]}
+    config["sets"]["gpqa"] = {**config["sets"]["sums"], "source": "gpqa"}
+    config["sets"]["puzzles"]["private"] = True
+    assert Project(config).private == ["puzzles", "gpqa"]
+
+
+def test_a_model_was_trained_on_what_it_started_from_was_trained_on(config):
+    config["recipes"]["again"] = {**config["recipes"]["student"], "student": "student"}
+    project = Project(config)
+    assert project.contamination("again") == [
+        f"results/nano/contamination/{name}/summary.json" for name in ("again", "student")
+    ]
+    assert project.contamination("base") == project.contamination("seedling_base") == []

@@ -2,7 +2,8 @@
 
 import pytest
 
-from skymake import UserError
+from quote_prompt import quote_prompt
+from skymake import UserError, records
 from skymake.prompts import messages, render
 from skymake.records import ChoiceCheck, MathCheck, Origin, Problem, ProgramCheck
 
@@ -55,3 +56,20 @@ def test_a_bad_prompt_is_named_with_the_problem(prompt, text):
 def test_a_missing_prompt_is_named(tmp_path):
     with pytest.raises(UserError, match=r"nothing\.jinja: no such prompt file"):
         render(tmp_path / "nothing.jinja", SUM)
+
+
+SYSTEM = 'Think {step by step}.\n\n    {{ question }} {% raw %} "quoted" \\n é 😀\r\n '
+
+
+def test_a_quoted_text_is_rendered_to_the_byte(tmp_path):
+    rows, quoted = str(tmp_path / "rows.jsonl"), str(tmp_path / "system.jinja")
+    records.write(rows, [{"system": SYSTEM}] * 3)
+    quote_prompt(rows, quoted, "system")
+    assert render(quoted, SUM) == SYSTEM
+
+
+@pytest.mark.parametrize("rows", [[{"system": "a"}, {"system": "b"}], [{"prompt": "a"}], [{"system": None}], []])
+def test_a_column_that_is_no_one_text_is_refused(tmp_path, rows):
+    records.write(tmp_path / "rows.jsonl", rows)
+    with pytest.raises(UserError, match=r"rows.jsonl: column 'system' does not hold one text"):
+        quote_prompt(str(tmp_path / "rows.jsonl"), str(tmp_path / "system.jinja"), "system")

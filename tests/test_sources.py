@@ -10,6 +10,7 @@ import pytest
 from build_problems import build_problems, shard_of
 from fetch_source import fetch_source
 from import_traces import import_traces
+from rate_difficulty import rate_difficulty
 from skymake import UserError, difficulty, records, sources
 from skymake.records import ChoiceCheck, MathCheck, NoCheck, Problem, ProgramCheck, RecordError, Reference, Test, Trace
 from skymake.sources.options import options_of
@@ -446,6 +447,8 @@ def test_a_wrong_set_says_what_is_wrong(build, spec, says):
 
 # ---- difficulty
 
+RATED = {"question": "question", "difficulty": "difficulty"}
+
 
 @pytest.mark.parametrize(
     ("reply", "rating"),
@@ -462,6 +465,25 @@ def test_a_wrong_set_says_what_is_wrong(build, spec, says):
 )
 def test_ratings_are_read_strictly(reply, rating):
     assert difficulty.rating(reply) == rating
+
+
+def test_a_model_rates_problems_and_the_ratings_are_labels(build, tmp_path):
+    replies = ["Two steps. [[2]]", "Hard to say.", "[[9.5]]", "[[4]]"]
+    rows = [numina(problem=f"Problem {number}?") for number in range(5)]
+    (problems,), _ = build("numina", rows)
+    answers = [
+        Trace(f"k{n}", problems[n].id, 0, "rater", reply, None, "stop", 1, 1, 0.1, 0) for n, reply in enumerate(replies)
+    ]
+    records.write(tmp_path / "replies.jsonl", answers)
+    rate_difficulty(*(str(tmp_path / name) for name in ("0.jsonl", "replies.jsonl", "ratings.jsonl")))
+    rated = list(records.read(tmp_path / "ratings.jsonl", dict))
+    assert [one["difficulty"] for one in rated] == [2, None, 9.5, 4, None]
+    (chosen,), drops = build("numina", rows, labelled=rated, labels=RATED, filters={"difficulty": [3, 10]})
+    assert [problem.difficulty for problem in chosen] == [9.5, 4]
+    assert {reason: found["first"] for reason, found in drops["dropped"].items()} == {
+        "filtered by difficulty": [0],
+        "filtered as unrated": [1, 4],
+    }
 
 
 @pytest.mark.parametrize(("label", "number"), [(5, 5), ("Level 4", 4), ("Level ?", None), (-1, None), (None, None)])
@@ -487,8 +509,8 @@ REAL = {
 
 
 @pytest.mark.parametrize("name", REAL)
-def test_real_rows(real_data, tmp_path, name):
-    """Every row of a real file becomes a problem or is counted as dropped for a reason."""
+def test_real_rows(real_data, tmp_path, name, capsys):
+    """Every row of a real file becomes a problem or is counted as dropped for a reason; prints what became of them."""
     adapter, rows, kept = REAL[name]
     source, shards = str(tmp_path / "rows.jsonl"), [str(tmp_path / f"{n}.jsonl") for n in range(2)]
     fetch_source(source, name, {"path": str(real_data), "files": [f"{name}.jsonl"], "rows": rows})
@@ -498,6 +520,10 @@ def test_real_rows(real_data, tmp_path, name):
     assert (drops["rows"], drops["kept"]) == (rows, kept)
     assert rows - kept == sum(count["rows"] for count in drops["dropped"].values())
     assert len(list(records.read_all(shards, Problem))) == kept
+    with capsys.disabled():
+        reasons = {**drops["dropped"], **{f"kept, but {text}": found for text, found in drops["remarks"].items()}}
+        told = "; ".join(f"{found['rows']} {text}" for text, found in reasons.items())
+        print(f"\n{name}: {rows} rows, {kept} problems{': ' + told if told else ''}", end="")
 
 
 # ---- published answers

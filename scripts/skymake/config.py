@@ -59,8 +59,9 @@ def references(config: Config) -> Iterator[tuple[str, str, Container[str]]]:
     for name, chosen in config["sets"].items():
         yield f"sets.{name}.source", chosen["source"], adapted
         yield f"sets.{name}.sampling", chosen["sampling"], config["sampling"]
-        if "labels" in chosen:
-            yield f"sets.{name}.labels.source", chosen["labels"]["source"], config["sources"]
+        for key, there in (("source", config["sources"]), ("set", config["sets"]), ("model", answering)):
+            if key in chosen.get("labels", {}):
+                yield f"sets.{name}.labels.{key}", chosen["labels"][key], there
     for name, model in config["models"].items():
         if "engine" in model:
             yield f"models.{name}.engine", model["engine"], config["engines"]

@@ -13,6 +13,14 @@ _RATING = re.compile(r"\[\[\s*(\d+(?:\.\d+)?)\s*\]\]")
 _LEVEL = re.compile(r"(?:Level )?(\d+(?:\.\d+)?)")
 
 
+class Rating(records.Record):
+    """What a model says of a problem; `difficulty` is None where its reply does not give one rating on the scale."""
+
+    problem: str
+    question: str
+    difficulty: float | None
+
+
 class Labels:
     """Difficulties by question. Questions that differ in blank space alone are the same."""
 

@@ -57,8 +57,12 @@ class Project:
 
     def labels(self, name: str) -> list[str]:
         """The rows with the difficulties of a set; none where it has its own."""
-        labels = self.config["sets"][name].get("labels")
-        return [self.rows(labels["source"])] if labels else []
+        match self.config["sets"][name].get("labels"):
+            case {"source": source}:
+                return [self.rows(source)]
+            case {"set": rated, "model": model}:
+                return self.files("ratings/{model}/{set}/{shard}.jsonl", model=[model], set=[rated])
+        return []
 
     def published(self, name: str) -> Config:
         """Where the rows of a published source are."""
@@ -67,7 +71,7 @@ class Project:
     def spec(self, name: str) -> Config:
         """How the problems of a set are taken from the rows of its source."""
         chosen = self.config["sets"][name]
-        labels = chosen.get("labels")
+        labels = {"question": "question", "difficulty": "difficulty", **chosen.get("labels", {})}
         return {
             "source": chosen["source"],
             "adapter": self.adapter(name),
@@ -75,7 +79,7 @@ class Project:
             "filters": chosen["filters"],
             "limit": chosen["limit"],
             "time_limit_s": chosen["time_limit_s"],
-            "labels": {key: labels[key] for key in ("question", "difficulty")} if labels else None,
+            "labels": {key: labels[key] for key in ("question", "difficulty")} if "labels" in chosen else None,
         }
 
     def prompt(self, name: str) -> str:

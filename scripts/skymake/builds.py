@@ -48,6 +48,10 @@ class Build:
         paths = map(self.path, self.project.files(pattern, **names))
         return [path for path in paths if path.exists()]
 
+    def curation(self, recipe: str, pattern: str) -> list[Path]:
+        """The files of a pattern for each set of a recipe, with its teacher."""
+        return [self.path(name) for name in self.project.recipe_files(recipe, pattern)]
+
     def read(self, pattern: str, type: type[T], **names: list[str]) -> Iterator[tuple[str, T]]:
         """Every record of the files of a pattern, with its place as `file:line`."""
         for path in self.files(pattern, **names):

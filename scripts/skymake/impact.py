@@ -1,14 +1,17 @@
 """`skymake impact`: what changes in a build when a source, or the published row of one problem, goes away."""
 
 import argparse
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
-from skymake import UserError, mixtures, records, statistics
+from skymake import UserError, judged, records, selection, statistics
 from skymake.builds import Build
+from skymake.config import teachers
+from skymake.decontamination import Asked, Hit, hits_of
 from skymake.mixtures import Dropped
 from skymake.records import Problem
 from skymake.statistics import Score
@@ -27,12 +30,30 @@ class OfProblem(msgspec.Struct):
     problem: str
 
 
+class Selected(NamedTuple):
+    """A mixture: its traces with their rows, the verified ones left out, the counts of both, and what asks what."""
+
+    rows: dict[tuple[str, str], int]
+    left_out: list[Dropped]
+    counts: dict[str, Counter[str]]
+    hits: list[Hit]
+
+
+CURATION = {
+    "problems": "problems/{set}/{shard}.jsonl",
+    "traces": "traces/reformatted/{teacher}/{set}/{shard}.jsonl",
+    "verdicts": "verdicts/reformatted/{teacher}/{set}/{shard}.jsonl",
+}
+"""What a mixture is made from."""
 KEYED = ("references", "quarantine", "traces", "failures", "verdicts", "filtered", "rejections")
 """Folders of the results whose records belong to a problem of a set."""
 
 
 class Removal:
-    """Published rows that go away, and what follows. rows: of the source, all of them when None."""
+    """Published rows that go away, and what follows. rows: of the source, all of them when None.
+
+    sets: those taken from the source; touched: those of them that lose a problem. first: the first row that goes.
+    """
 
     def __init__(self, build: Build, source: str, rows: set[int] | None) -> None:
         self.build, self.source = build, source
@@ -40,28 +61,29 @@ class Removal:
         self.sets = [name for name in build.sets if sets[name]["source"] == source]
         self.problems = {p.id: p for p in build.problems(self.sets) if rows is None or p.origin.row in rows}
         self.first = min((problem.origin.row for problem in self.problems.values()), default=0)
-        self.moved = {recipe: self.rows_of(recipe) for recipe in build.curated}
+        self.touched = [name for name in self.sets if any(p.set == name for p in self.problems.values())]
+        self.before = {recipe: self.selected(recipe, ()) for recipe in build.curated}
+        self.after = {recipe: self.selected(recipe, self.problems) for recipe in build.curated}
 
     def files(self) -> list[Change]:
         """Every file that is another one afterwards, in the order of the graph."""
         found: dict[Path, str] = {}
         for path, why in self._files():
             found.setdefault(path, why)
+        scored = any(path.parent.parent.name == "scores" for path in found)
+        for name in ("comparison.csv", "comparison.md", "report.html")[0 if scored else 2 :]:
+            found |= dict.fromkeys(self.build.files(name), "shows what is above")
         return [Change(*each) for each in found.items()]
 
     def _files(self) -> Iterator[Change]:
         for name in self.sets:
             yield from self.of_set(name)
-        for recipe, (gone, come) in self.moved.items():
-            yield from self.of_mixture(recipe, gone, come)
+        for recipe in self.build.curated:
+            yield from self.of_mixture(recipe)
         for model in self.retrained():
             yield from self.of_model(model)
-        for score in self.build.files("scores/{model}/{benchmark}.json", **self.evaluated(self.sets)):
+        for score in self.build.files("scores/{model}/{benchmark}.json", **self.evaluated(self.touched)):
             yield Change(score, "the benchmark has other problems")
-        scored = self.evaluated(self.sets)["benchmark"] or self.retrained()
-        last = ("comparison.csv", "comparison.md") if scored else ()
-        for name in (*last, "report.html"):
-            yield from (Change(path, "shows what is above") for path in self.build.files(name))
 
     def of_set(self, name: str) -> Iterator[Change]:
         """The problems of a set, and every record that belongs to one of those that go."""
@@ -70,7 +92,7 @@ class Removal:
             gone = sum(problem.id in self.problems for problem in records.read(path, Problem))
             if later:
                 yield Change(path, f"{gone} problems go" + (", later ones have other rows" if later > gone else ""))
-        yield from (Change(path, "a row less") for path in self.build.files("problems/{set}/drops.json", set=[name]))
+        yield from (Change(path, "other counts") for path in self.build.files("problems/{set}/drops.json", set=[name]))
         askers = self.build.askers(name)
         for path in sorted(path for folder in KEYED for path in (self.build.results / folder).rglob("*.jsonl")):
             parts = path.relative_to(self.build.results).with_suffix("").parts
@@ -79,51 +101,76 @@ class Removal:
                 if gone:
                     yield Change(path, f"{gone} records go")
 
-    def rows_of(self, recipe: str) -> tuple[list[int], list[Dropped]]:
-        """The rows of a mixture that go, by number, and the traces that come in because what kept them out goes."""
-        gone = [origin.row for origin in self.build.provenance(recipe) if origin.problem in self.problems]
-        heirs: dict[str, str] = {}
-        come = []
-        for _, trace in self.build.read(f"mixtures/{recipe}/dropped.jsonl", Dropped):
-            if trace.by in self.problems and trace.problem not in self.problems and not self.still_asked(trace):
-                question = mixtures.normal(self.problems[trace.by].question)
-                if heirs.setdefault(question, trace.problem) == trace.problem:
-                    come.append(trace)
-        return gone, come
+    def selected(self, recipe: str, without: Collection[str]) -> Selected:
+        """What a mixture is made of without some problems: the choice of its rows, made again."""
+        project, build = self.build.project, self.build
+        if recipe in project.paired:
+            pairs = [pair for pair in build.provenance(recipe) if pair.problem not in without]
+            return Selected({(pair.chosen.key, pair.rejected.key): pair.row for pair in pairs}, [], {}, [])
+        paths = {name: build.curation(recipe, pattern) for name, pattern in CURATION.items()}
+        asked = {p.id: p for p in records.read_all(paths["problems"], Problem) if p.id not in without}
+        answers = (pair for pair in judged.read(paths["traces"], paths["verdicts"]) if pair[0].problem in asked)
+        hits = self.hits(recipe, asked, without)
+        kept, fates = selection.select(asked, answers, {hit.problem: hit for hit in hits}, project.limits(recipe))
+        rows = {(trace.key, trace.problem): number for number, trace in enumerate(kept)}
+        return Selected(rows, fates.left_out, fates.counts, hits)
 
-    def still_asked(self, trace: Dropped) -> bool:
-        """Whether a benchmark's problem that stays asks the same question too."""
-        question = mixtures.normal(self.problems[trace.by].question)
+    def hits(self, recipe: str, asked: Collection[str], without: Collection[str]) -> list[Hit]:
+        """What asks the problems of a recipe already; compared anew when one that is found to ask goes away."""
+        known = [hit for _, hit in self.build.read(f"contamination/{recipe}/hits.jsonl", Hit)]
+        if not any(hit.other in without and hit.problem in asked for hit in known):
+            return [hit for hit in known if hit.problem in asked]
         benchmarks = self.build.project.config["evaluation"]["benchmarks"]
-        return trace.reason == mixtures.HELD_OUT and any(
-            problem.id not in self.problems and mixtures.normal(problem.question) == question
-            for problem in self.build.problems(benchmarks)
-        )
+        held_out = [
+            path for name in benchmarks for path in self.build.files("problems/{set}/{shard}.jsonl", set=[name])
+        ]
+        training = self.build.curation(recipe, CURATION["problems"])
+        left = [
+            [asked for asked in records.read_all(paths, Asked) if asked.id not in without]
+            for paths in (training, held_out)
+        ]
+        return list(hits_of(*left))
 
-    def of_mixture(self, recipe: str, gone: list[int], come: list[Dropped]) -> Iterator[Change]:
-        """The files of a mixture, and the count of what became of its problems."""
-        folder = self.build.results / "mixtures" / recipe
-        left_out = [trace for _, trace in self.build.read(f"mixtures/{recipe}/dropped.jsonl", Dropped)]
-        touched = [trace for trace in left_out if {trace.problem, trace.by} & self.problems.keys()]
-        why = f"{len(gone)} rows go" + (f", {len(come)} come in their place" if come else "")
-        changed = {"train.jsonl": gone or come, "provenance.jsonl": gone or come, "dropped.jsonl": touched}
-        changed["card.md"] = gone or come or touched or self.restated(recipe)
-        yield from (Change(folder / name, why) for name, there in changed.items() if there)
-        if set(self.build.project.sets(recipe)) & set(self.sets):
-            yield from (Change(path, why) for path in self.build.files(f"funnels/{recipe}.json"))
+    def of_mixture(self, recipe: str) -> Iterator[Change]:
+        """The files of a mixture, what was compared for it, and the count of what became of its problems."""
+        before, after = self.before[recipe], self.after[recipe]
+        config, folder = self.build.project.config, self.build.results / "mixtures" / recipe
+        mine = set(self.build.project.sets(recipe))
+        gone, come = self.moved(recipe)
+        why = f"{len(gone):,} rows go" + (f", {len(come):,} come in" if come else "")
+        compared = self.build.results / "contamination" / recipe
+        different = [
+            (compared / "hits.jsonl", before.hits != after.hits, "problems that a benchmark or another problem asks"),
+            (
+                compared / "summary.json",
+                (mine | {*config["evaluation"]["benchmarks"]}) & {*self.sets},
+                "other problems",
+            ),
+            (folder / "train.jsonl", self.other_rows(recipe), why),
+            (folder / "provenance.jsonl", gone or come, why),
+            (folder / "dropped.jsonl", before.left_out != after.left_out, "traces that are left out"),
+            (folder / "card.md", before.counts != after.counts, "other counts"),
+            (self.build.results / "funnels" / f"{recipe}.json", mine & {*self.sets} or gone or come, "other counts"),
+        ]
+        yield from (Change(path, why) for path, differs, why in different if differs and path.exists())
 
-    def restated(self, recipe: str) -> bool:
-        """Whether the mixture was given a trace of a problem that goes, though it may have lost its answer since."""
-        pattern, where = "traces/reformatted/{model}/{set}/{shard}.jsonl", self.build.project.curated(recipe)
-        traces = self.build.read(pattern, OfProblem, model=where["teacher"], set=where["set"])
-        return any(trace.problem in self.problems for _, trace in traces)
+    def other_rows(self, recipe: str) -> bool:
+        """Whether the rows are others: two problems of one question have the same request, and make the same row."""
+        before, after = self.before[recipe].rows, self.after[recipe].rows
+        return [key for key, _ in before] != [key for key, _ in after]
+
+    def moved(self, recipe: str) -> tuple[list[int], list[int]]:
+        """The rows of a mixture that go, by their number, and those that come in, by their number afterwards."""
+        before, after = self.before[recipe].rows, self.after[recipe].rows
+        gone = [row for trace, row in before.items() if trace not in after]
+        return gone, [row for trace, row in after.items() if trace not in before]
 
     def retrained(self) -> list[str]:
         """The recipes that are trained again: other rows, or another model to start or to learn from."""
-        found = [recipe for recipe, moved in self.moved.items() if any(moved)]
+        found = [recipe for recipe in self.build.curated if self.other_rows(recipe)]
         recipes = self.build.project.recipes
         for _ in recipes:
-            parents = {name: {recipe["student"], recipe.get("teacher")} for name, recipe in recipes.items()}
+            parents = {name: {recipe["student"], *teachers(recipe).values()} for name, recipe in recipes.items()}
             found += [name for name in recipes if name not in found and parents[name] & set(found)]
         return found
 
@@ -161,13 +208,14 @@ def summary(removal: Removal) -> list[str]:
     for name in removal.sets:
         count = sum(problem.set == name for problem in removal.problems.values())
         lines.append(f"{count:,} problems of the set {name}" + _caveat(build, name, count))
-    for recipe, (gone, come) in removal.moved.items():
+    for recipe in build.curated:
+        gone, come = removal.moved(recipe)
         if gone or come:
             total, some = len(build.provenance(recipe)), ", ".join(str(row + 1) for row in gone[:8])
             lines.append(
                 f"{len(gone):,} of the {total:,} rows of {recipe}"
                 + (f" (line{'s' if len(gone) > 1 else ''} {some}{', ...' if len(gone) > 8 else ''})" if gone else "")
-                + (f"; {len(come):,} that they kept out come in" if come else "")
+                + (f"; {len(come):,} that were left out come in" if come else "")
             )
     lines += [f"trained again: {model}" for model in removal.retrained()]
     return [*lines, *scores(removal)]

@@ -89,7 +89,7 @@ class SmallBuild:
         if name not in project.config["evaluation"]["benchmarks"]:
             filtered, restated = of("filtered/oracle/{}.jsonl", name), of("traces/reformatted/oracle/{}/0.jsonl", name)
             filter_traces([raw], [verdicts], filtered, False)
-            reformat_traces(problems, filtered, restated, of("rejections/oracle/{}/0.jsonl", name))
+            reformat_traces(problems, filtered, restated, of("rejections/reformatted/oracle/{}/0.jsonl", name))
             grade_traces(problems, restated, quarantine, of("verdicts/reformatted/oracle/{}/0.jsonl", name), limits, 1)
 
     def mix(self, recipe: str) -> None:
@@ -98,7 +98,9 @@ class SmallBuild:
         files = {name: project.recipe_files(recipe, pattern) for name, pattern in PATTERNS.items()}
         held_out = [self.of("problems/{}/0.jsonl", name) for name in project.config["evaluation"]["benchmarks"]]
         hits, folder = self.of("contamination/{}/hits.jsonl", recipe), self.of("mixtures/{}", recipe)
-        find_contamination(files["problems"], held_out, hits, self.of("contamination/{}/summary.json", recipe), [])
+        find_contamination(
+            files["problems"], held_out, hits, self.of("contamination/{}/summary.json", recipe), recipe, []
+        )
         made = ("train.jsonl", "dataset_info.json", "provenance.jsonl", "dropped.jsonl", "card.md")
         restated = (files["reformatted"], files["reformatted_verdicts"])
         prompts, system = project.prompts(recipe), project.system(recipe)
@@ -115,7 +117,9 @@ class SmallBuild:
             patterns = ("problems/{}/0.jsonl", "traces/raw/oracle/{}/0.jsonl", "verdicts/raw/oracle/{}/0.jsonl")
             inputs = [[self.of(pattern, name)] for pattern in (*patterns, "failures/oracle/{}/0.jsonl")]
             scores.append(self.of("scores/oracle/{}.json", name))
-            score_model(*inputs, scores[-1], "oracle", name, self.project.sampling(name))
+            score_model(
+                *inputs, self.project.contamination("oracle"), scores[-1], "oracle", name, self.project.sampling(name)
+            )
         tables = (str(self.results / "comparison.csv"), str(self.results / "comparison.md"))
         compare_models(scores, [], *tables, chosen["models"], chosen["benchmarks"], chosen["baseline"])
 
@@ -127,9 +131,9 @@ PATTERNS = {
     "failures": "failures/{teacher}/{set}/{shard}.jsonl",
     "verdicts": "verdicts/raw/{teacher}/{set}/{shard}.jsonl",
     "filtered": "filtered/{teacher}/{set}.jsonl",
-    "reformatted": "traces/reformatted/{teacher}/{set}/{shard}.jsonl",
-    "rejections": "rejections/{teacher}/{set}/{shard}.jsonl",
-    "reformatted_verdicts": "verdicts/reformatted/{teacher}/{set}/{shard}.jsonl",
+    "reformatted": "traces/{form}/{teacher}/{set}/{shard}.jsonl",
+    "rejections": "rejections/{form}/{teacher}/{set}/{shard}.jsonl",
+    "reformatted_verdicts": "verdicts/{form}/{teacher}/{set}/{shard}.jsonl",
 }
 
 

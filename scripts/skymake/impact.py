@@ -11,7 +11,7 @@ import msgspec
 from skymake import UserError, judged, records, selection, statistics
 from skymake.builds import Build
 from skymake.config import teachers
-from skymake.decontamination import Asked, Hit, hits_of
+from skymake.decontamination import Asked, Hit, Index, compare
 from skymake.mixtures import Dropped
 from skymake.records import Problem
 from skymake.statistics import Score
@@ -41,11 +41,11 @@ class Selected(NamedTuple):
 
 CURATION = {
     "problems": "problems/{set}/{shard}.jsonl",
-    "traces": "traces/reformatted/{teacher}/{set}/{shard}.jsonl",
-    "verdicts": "verdicts/reformatted/{teacher}/{set}/{shard}.jsonl",
+    "traces": "traces/{form}/{teacher}/{set}/{shard}.jsonl",
+    "verdicts": "verdicts/{form}/{teacher}/{set}/{shard}.jsonl",
 }
 """What a mixture is made from."""
-KEYED = ("references", "quarantine", "traces", "failures", "verdicts", "filtered", "rejections")
+KEYED = ("references", "quarantine", "traces", "failures", "verdicts", "filtered", "rejections", "rewrites")
 """Folders of the results whose records belong to a problem of a set."""
 
 
@@ -124,12 +124,11 @@ class Removal:
         held_out = [
             path for name in benchmarks for path in self.build.files("problems/{set}/{shard}.jsonl", set=[name])
         ]
-        training = self.build.curation(recipe, CURATION["problems"])
-        left = [
-            [asked for asked in records.read_all(paths, Asked) if asked.id not in without]
-            for paths in (training, held_out)
-        ]
-        return list(hits_of(*left))
+        index = Index(held_out=True)
+        for problem in (asked for asked in records.read_all(held_out, Asked) if asked.id not in without):
+            index.add(problem)
+        training = records.read_all(self.build.curation(recipe, CURATION["problems"]), Asked)
+        return list(compare((problem for problem in training if problem.id not in without), index))
 
     def of_mixture(self, recipe: str) -> Iterator[Change]:
         """The files of a mixture, what was compared for it, and the count of what became of its problems."""
@@ -178,7 +177,7 @@ class Removal:
         """What is trained, answered and scored anew."""
         for name in ("manifest.json", "trainer_log.jsonl"):
             yield from (Change(path, "trained again") for path in self.build.files(f"checkpoints/{model}/{name}"))
-        for folder in ("traces", "verdicts", "filtered", "rejections"):
+        for folder in ("traces", "verdicts", "filtered", "rejections", "rewrites"):
             for path in sorted((self.build.results / folder).rglob("*.jsonl")):
                 if model in path.parts and path.stat().st_size:
                     yield Change(path, f"{model} is another model")

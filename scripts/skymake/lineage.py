@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from skymake import UserError, mixtures, preferences, prompts, records, sources, store
+from skymake import UserError, judged, mixtures, preferences, prompts, records, sources, store
 from skymake.builds import Build
 from skymake.config import teachers
 from skymake.records import Origin, Problem, Trace, Verdict
@@ -53,13 +53,14 @@ class Trail:
             texts = {role: self.answer(side.key, "raw") for role, side in sides.items()}
             yield self.row(lambda row: {role: getattr(row, role).value for role in sides}, texts)
             for role, side in sides.items():
-                yield from self.judged(f"{role} ", side.key, "raw")
+                yield from self.judged(f"{role} ", side.key, "raw", final=role == "chosen")
                 yield self.request(f"{role} ", side.sample, side.key)
         else:
-            key, form = self.origin.key, "reformatted"
+            key, form = self.origin.key, self.build.project.form(self.recipe)
             yield self.row(lambda row: {"answer": row.conversations[1].value}, {"answer": self.answer(key, form)})
             yield from self.judged("reformatted ", key, form)
-            yield from self.judged("raw ", key, "raw")
+            yield from self.rewrite()
+            yield from self.judged("raw ", key, "raw", final=self.graded_first())
             yield self.request("", self.origin.sample, key)
         yield Step("problem", self.place, self.facts(), self.problem.question)
         yield self.source()
@@ -105,8 +106,8 @@ class Trail:
     def answer(self, key: str, form: str) -> str:
         return self.trace(key, form)[1].text
 
-    def judged(self, role: str, key: str, form: str) -> Iterator[Step]:
-        """The verdict on an answer in a form, and the answer."""
+    def judged(self, role: str, key: str, form: str, final: bool = True) -> Iterator[Step]:
+        """The verdict on an answer in a form, and the answer. final: whether a row needs this verdict to be right."""
         place, verdict = self.build.find(
             f"verdicts/{form}/{{model}}/{{set}}/{{shard}}.jsonl",
             Verdict,
@@ -116,11 +117,31 @@ class Trail:
         )
         told = f"{verdict.status}, by grader {verdict.grader}" + (f": {verdict.detail}" if verdict.detail else "")
         told += f"; answered {verdict.answer}" if verdict.answer and "\n" not in verdict.answer else ""
-        wrong = verdict.status not in ("correct", "unchecked") and not role.startswith("rejected")
+        wrong = final and verdict.status not in judged.STANDS
         yield Step(f"{role}verdict", place, told, trouble="a row must not come of this verdict" if wrong else "")
         place, trace = self.trace(key, form)
         told = f"{trace.completion_tokens} tokens, finish {trace.finish}, sample {trace.sample} of {trace.model}"
         yield Step(f"{role}trace", place, told, trace.text)
+
+    def rewriter(self) -> str | None:
+        return self.build.project.recipes[self.recipe].get("rewriter")
+
+    def graded_first(self) -> bool:
+        """Whether raw traces must be correct: a rewriter may be given all of them, and its answers graded alone."""
+        rewriter = self.rewriter()
+        return not rewriter or self.build.project.config["rewriters"][rewriter]["order"] == "grade_first"
+
+    def rewrite(self) -> Iterator[Step]:
+        """What the rewriter of the recipe answered, where it was asked."""
+        if rewriter := self.rewriter():
+            pattern, whose = (
+                f"rewrites/{rewriter}/{{model}}/{{set}}/{{shard}}.jsonl",
+                (self.problem.id, self.origin.sample),
+            )
+            for place, trace in self.build.read(pattern, Trace, model=[self.teacher], set=[self.set]):
+                if (trace.problem, trace.sample) == whose:
+                    told = f"{trace.completion_tokens} tokens of {trace.model}, request {trace.key[:16]}..."
+                    yield Step("rewriter's answer", place, told, trace.text)
 
     def request(self, role: str, sample: int, key: str) -> Step:
         """The request, made again from prompts, settings and weights, and the completion that the store has for it."""

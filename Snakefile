@@ -43,6 +43,7 @@ include: "rules/curation.smk"
 include: "rules/training.smk"
 include: "rules/evaluation.smk"
 include: "rules/report.smk"
+include: "rules/release.smk"
 
 
 onstart:
@@ -56,7 +57,8 @@ onsuccess:
 
 
 rule all:
-    """The report, and all that it rests on."""
+    """The report, all that it rests on, and the cards of what may be released."""
     default_target: True
     input:
         "<results>/report.html",
+        project.files("{part}/{recipe}/README.md", part=["checkpoints", "mixtures"], recipe=project.released),

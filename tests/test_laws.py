@@ -22,6 +22,7 @@ SCHEMA = yaml.safe_load((ROOT / "config/schema.yaml").read_text())
 CONFIG = ROOT / "config"
 PROJECTS = {  # overlays last
     "nano": ["nano"],
+    "nano-flash": ["nano", "nano-flash"],
     "nano-rewriter": ["nano", "nano-rewriter"],
     "sky-t1": ["sky-t1"],
     "sky-t1-ablations": ["sky-t1", "sky-t1-ablations"],

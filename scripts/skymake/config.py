@@ -81,6 +81,8 @@ def references(config: Config) -> Iterator[tuple[str, str, Container[str]]]:
     yield from (("evaluation.models", name, answering) for name in evaluation["models"])
     yield from (("evaluation.benchmarks", name, config["sets"]) for name in evaluation["benchmarks"])
     yield "evaluation.baseline", evaluation["baseline"], evaluation["models"]
+    curated = [name for name, recipe in config["recipes"].items() if "teacher" in recipe]
+    yield from (("release.recipes", name, curated) for name in config.get("release", {}).get("recipes", ()))
 
 
 def curation(key: str, recipe: Config, config: Config, models: list[str]) -> Iterator[tuple[str, str, Container[str]]]:

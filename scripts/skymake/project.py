@@ -23,6 +23,15 @@ class Project:
         self.paired = self.having("recipes", "pairs")
 
     @property
+    def released(self) -> list[str]:
+        """The recipes whose checkpoints and mixtures may be published."""
+        return list(self.config.get("release", {}).get("recipes", ()))
+
+    def funnel(self, recipe: str) -> str | list[str]:
+        """The funnel of a recipe; [] for a recipe of pairs, whose mixture counts for itself."""
+        return f"{self.results}/funnels/{recipe}.json" if recipe in self.mixed else []
+
+    @property
     def device(self) -> str:
         """`cpu` or `cuda`; `auto` is cuda where the NVIDIA driver is."""
         device = self.config["device"]

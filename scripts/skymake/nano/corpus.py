@@ -111,12 +111,23 @@ def four_markers(task: Task, text: str) -> str:
     return markers.join(*parts)
 
 
+def thorough(prompt: Prompt, count: int, seed: int) -> Iterator[tuple[str, str]]:
+    """Rows in the four-marker format whose thought may go over the same work again, up to four times."""
+    r = random.Random(f"thorough/{seed}")
+    streams = {kind: world.tasks(kind, f"thorough/{seed}") for kind in world.KINDS}
+    for _ in range(count):
+        task = next(streams[r.choices(world.KINDS, [2, 1, 1, 2])[0]])
+        work, rest = worked(task, r).split("\n", 1)
+        again = [work.replace(work.split()[0], r.choice(OPENERS), 1) for _ in range(r.randrange(5))]
+        yield prompt(task), four_markers(task, "\n".join([work, *again, rest]))
+
+
 def direct(task: Task) -> str:
     """The bare answer to a task, without a thought."""
     return f"```python\n{world.solution(task)}\n```" if task.phrase else f"The answer is \\boxed{{{task.answer}}}."
 
 
-CORPORA = {"teacher": teacher, "base": base, "rewriter": rewriter}
+CORPORA = {"teacher": teacher, "base": base, "rewriter": rewriter, "thorough": thorough}
 
 
 def in_batches(rows: list[Row], r: random.Random, size: int = 16, window: int = 16) -> list[Row]:

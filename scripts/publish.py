@@ -1,0 +1,32 @@
+"""Rule publish: the released checkpoints and mixtures, with their cards, put on the Hugging Face hub."""
+
+import logging
+from typing import Any
+
+from skymake import UserError, publishing, rule
+
+log = logging.getLogger(__name__)
+
+
+def publish(manifests: list[str], trains: list[str], cards: list[str], release: dict[str, Any] | None) -> None:
+    """Tell what would be uploaded where; upload it when `release` says push.
+
+    release: the section of the config. manifests, trains: of each of its recipes, in their order. cards: are among the
+    files of the same folders.
+    """
+    if not release:
+        raise UserError("the config has no section `release`: it says which recipes are published, and where")
+    uploads = []
+    for chosen, manifest, train in zip(release["recipes"].values(), manifests, trains, strict=True):
+        uploads += [publishing.model(chosen["model"], release["private"], manifest)]
+        uploads += [publishing.dataset(chosen["dataset"], release["private"], train)]
+    for upload in uploads:
+        log.info("%s %s", "uploading to" if release["push"] else "would upload to", publishing.describe(upload))
+        if release["push"]:
+            log.info("done: %s", publishing.push(upload, "Built by skymake"))
+    if not release["push"]:
+        log.info("nothing was uploaded; to do it: snakemake publish --config 'release={push: true}'")
+
+
+if __name__ == "__main__":
+    rule.run(publish, snakemake)

@@ -12,11 +12,10 @@ rule write_model_card:
     input:
         manifest="<results>/checkpoints/{recipe}/manifest.json",
         steps="<results>/checkpoints/{recipe}/trainer_log.jsonl",
-        provenance="<results>/mixtures/{recipe}/provenance.jsonl",
+        train="<results>/mixtures/{recipe}/train.jsonl",
         mixture="<results>/mixtures/{recipe}/card.md",
         funnel=of("recipe", project.funnel),
         scores="<results>/comparison.csv",
-        system=of("recipe", project.system),
         train_environment="<results>/environments/train.json",
         serve_environment="<results>/environments/serve.json",
     output:

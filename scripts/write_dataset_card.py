@@ -35,7 +35,7 @@ def write_dataset_card(
         pairs="pairs" in chosen,
         rows=rows,
         benchmarks=settings["evaluation"]["benchmarks"],
-        works=cards.works(settings, recipe),
+        works=cards.answers(settings, recipe),
         funnel=cards.funnel(funnel),
         mixture=cards.section(mixture),
         version=version("skymake"),

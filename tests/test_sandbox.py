@@ -14,7 +14,10 @@ import pytest
 from hostile.scene import descendants
 
 from skymake import UserError
-from skymake.sandbox import Bounds, Ending, Outcome, Sandbox, SandboxDied, isolation
+from skymake.sandbox import tiers
+from skymake.sandbox.client import Bounds, Sandbox, SandboxDied
+from skymake.sandbox.isolation import readable_folders
+from skymake.sandbox.wire import Ending, Outcome
 
 ROOT = Path(__file__).parents[1]
 BOUNDS = Bounds(cpu_s=1.0, wall_s=3.0, total_cpu_s=60.0, output_bytes=10_000, file_bytes=100_000)
@@ -23,7 +26,7 @@ ECHO = "print(input())"
 
 @pytest.fixture(scope="module", params=["namespaces", "landlock", "unsafe"])
 def tier(request) -> str:
-    if request.param != "unsafe" and (reason := isolation.obstacle(request.param)):
+    if request.param != "unsafe" and (reason := tiers.obstacle(request.param)):
         pytest.skip(f"{request.param}: {reason}")
     return request.param
 
@@ -156,7 +159,7 @@ def test_the_environment_is_empty_but_for_libraries(sandbox):
     os.environ["SKYMAKE_TEST_SECRET"] = "x"
     names = run(sandbox, "import os\nprint(*sorted(os.environ))").outputs[0].decode().split()
     del os.environ["SKYMAKE_TEST_SECRET"]
-    assert set(names) <= {*isolation.environment(), "LC_CTYPE"}
+    assert set(names) <= {*tiers.environment(), "LC_CTYPE"}
 
 
 def test_scratch_is_new_for_every_process(tier, sandbox):
@@ -177,7 +180,7 @@ def test_namespaces_show_nothing_but_libraries(tier, sandbox):
     assert len(processes.split()) <= 2
     assert rest.startswith("1000")
     top = run(sandbox, "import os\nprint(*os.listdir('/'))").outputs[0].decode().split()
-    assert set(top) <= {folder.split("/")[1] for folder in isolation.readable_folders()} | {
+    assert set(top) <= {folder.split("/")[1] for folder in readable_folders()} | {
         "dev",
         "proc",
         "scratch",
@@ -211,7 +214,7 @@ def test_closing_leaves_nothing_behind(tier):
 
 
 def test_what_cannot_start_says_why(tier, monkeypatch):
-    monkeypatch.setattr(isolation, "environment", dict)
+    monkeypatch.setattr(tiers, "environment", dict)
     sandbox = Sandbox(tier, memory_bytes=512 << 20)
     with pytest.raises(SandboxDied, match="No module named 'skymake'"):
         run(sandbox, ECHO, b"1\n")
@@ -274,11 +277,11 @@ def test_confine_turns_a_process_into_a_computation(tier):
 
 
 def test_without_a_tier_the_user_is_told_what_to_do(monkeypatch):
-    monkeypatch.setattr(isolation, "obstacle", lambda tier: f"no {tier} here")
-    isolation.probe.cache_clear()
+    monkeypatch.setattr(tiers, "obstacle", lambda tier: f"no {tier} here")
+    tiers.probe.cache_clear()
     with pytest.raises(UserError, match=r"namespaces: no namespaces here; landlock: .*sandbox: unsafe"):
-        isolation.probe()
-    isolation.probe.cache_clear()
+        tiers.probe()
+    tiers.probe.cache_clear()
 
 
 def test_any_folder_will_do_for_the_interpreter_and_the_package(tier, tmp_path):
@@ -292,7 +295,7 @@ def test_any_folder_will_do_for_the_interpreter_and_the_package(tier, tmp_path):
     for file in [package / "__init__.py", *(package / "sandbox").glob("*.py")]:
         (source / file.relative_to(package)).write_bytes(file.read_bytes())
     code = f"""
-from skymake.sandbox import Bounds, Sandbox
+from skymake.sandbox.client import Bounds, Sandbox
 sandbox = Sandbox({tier!r}, 1 << 29)
 source = "import decimal, sqlite3, ssl, lzma, unicodedata; print(decimal.Decimal(1) / 4)"
 sandbox.begin(source, None, Bounds{tuple(BOUNDS)!r})

@@ -20,11 +20,21 @@ HEADERS = {
 
 
 def verdict(machine: str, number: int, *arguments: int, architecture: int | None = None) -> int:
-    """What the filter returns for a call: an interpreter of the seven operations that it uses."""
+    """What the filter of a computation returns for a call."""
+    return returned(seccomp.program(machine), machine, number, *arguments, architecture=architecture)
+
+
+def returned(
+    instructions: list[seccomp.Instruction],
+    machine: str,
+    number: int,
+    *arguments: int,
+    architecture: int | None = None,
+) -> int:
+    """What a filter returns for a call: an interpreter of the seven operations that filters use."""
     architecture = syscalls.AUDIT_ARCHITECTURES[machine] if architecture is None else architecture
     padded = [argument & (1 << 64) - 1 for argument in (*arguments, *[0] * 6)[:6]]
     data = struct.pack("<IIQ6Q", number, architecture, 0, *padded)
-    instructions = seccomp.program(machine)
     place, value = 0, 0
     while True:
         operation, if_true, if_false, operand = instructions[place]
@@ -114,6 +124,23 @@ CASES = [
 @pytest.mark.parametrize(("name", "arguments", "expected"), CASES)
 def test_checked_calls(machine, name, arguments, expected):
     assert verdict(machine, number(machine, name), *arguments) == expected
+
+
+@pytest.mark.parametrize(("name", "arguments", "expected"), CASES)
+def test_a_candidate_of_a_zygote_has_the_filter_of_a_computation(machine, name, arguments, expected):
+    assert inherited(machine, number(machine, name), *arguments) == expected
+
+
+def test_a_candidate_of_a_zygote_has_no_other_call(machine):
+    for call in range(500):
+        assert inherited(machine, call) == verdict(machine, call), call
+
+
+def inherited(machine: str, call: int, *arguments: int) -> int:
+    """What both filters of a candidate return together: the kernel takes the stricter word, an error before ALLOW."""
+    filters = seccomp.program(machine, of_zygote=True), seccomp.withdrawal(machine)
+    words = [returned(each, machine, call, *arguments) for each in filters]
+    return min(words)
 
 
 def test_open_of_x86_is_checked_like_openat():

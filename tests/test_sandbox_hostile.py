@@ -15,29 +15,29 @@ from hostile.scene import Program, Scene
 from skymake.grading import programs
 from skymake.grading.programs import ProgramGrader
 from skymake.records import ProgramCheck, Test
-from skymake.sandbox import isolation
+from skymake.sandbox import tiers
 
 ROOT = Path(__file__).parents[1]
 NOBODY = 65534
 GIVEN_BY = {"namespaces": {None, "scratch", "proc"}, "landlock": {None, "proc"}}
 VERSION_CHECK = f"import sys; assert sys.version_info[:2] == {sys.version_info[:2]}; sys.argv[2:] = []"
 OLD_KERNEL = """
-from skymake.sandbox import seccomp
+from skymake.sandbox import kernel, seccomp
 
 NEW_CALLS, ENOSYS = 424, 38  # every call since Linux 5.1 has such a number, on every machine
 rules = [(0x20, 0, 0, 0), (0x35, 0, 1, NEW_CALLS), (6, 0, 0, 0x50000 | ENOSYS), (6, 0, 0, 0x7FFF0000)]
-seccomp.program = lambda machine: rules
-seccomp.Filter().install()
+kernel.set_no_new_privileges()
+seccomp.Filter(rules).install()
 """
 NO_NAMESPACES = """
 import platform
-from skymake.sandbox import isolation, seccomp
+from skymake.sandbox import kernel, seccomp, tiers
 
 UNSHARE = {"x86_64": 272, "aarch64": 97}[platform.machine()]
 rules = [(0x20, 0, 0, 0), (0x15, 0, 1, UNSHARE), (6, 0, 0, 0x50000 | 1), (6, 0, 0, 0x7FFF0000)]
-seccomp.program = lambda machine: rules
-seccomp.Filter().install()
-assert isolation.probe() == "landlock"
+kernel.set_no_new_privileges()
+seccomp.Filter(rules).install()
+assert tiers.probe() == "landlock"
 """
 MASKED_PROC = """
 from skymake.sandbox import kernel
@@ -50,7 +50,7 @@ kernel.mount("/dev/null", "/proc/cmdline", None, kernel.MS_BIND)
 
 @pytest.fixture(scope="module", params=["namespaces", "landlock"])
 def tier(request) -> str:
-    if reason := isolation.obstacle(request.param):
+    if reason := tiers.obstacle(request.param):
         pytest.skip(f"{request.param}: {reason}")
     return request.param
 
@@ -131,7 +131,7 @@ def interpreter_of_everybody() -> str:
 @pytest.mark.slow
 def test_a_kernel_without_the_calls_of_later_ones_will_do():
     """Linux 4.18 as far as a filter can make it: no pidfd, clone3, close_range, mount_setattr, Landlock."""
-    if reason := isolation.obstacle("namespaces"):
+    if reason := tiers.obstacle("namespaces"):
         pytest.skip(reason)
     assert run_elsewhere(sys.executable, "namespaces", OLD_KERNEL) == []
 
@@ -139,14 +139,14 @@ def test_a_kernel_without_the_calls_of_later_ones_will_do():
 @pytest.mark.slow
 def test_where_namespaces_are_forbidden_landlock_takes_over():
     """A container as they are by default: unshare is refused, to root too."""
-    if reason := isolation.obstacle("landlock"):
+    if reason := tiers.obstacle("landlock"):
         pytest.skip(reason)
     assert run_elsewhere(sys.executable, "landlock", NO_NAMESPACES) == []
 
 
 @pytest.mark.slow
 def test_a_container_that_masks_its_proc_will_do():
-    if os.geteuid() != 0 or isolation.obstacle("namespaces"):
+    if os.geteuid() != 0 or tiers.obstacle("namespaces"):
         pytest.skip("only root can mask a /proc, and only namespaces care")
     assert run_elsewhere(sys.executable, "namespaces", MASKED_PROC, given={None, "scratch"}) == []
 

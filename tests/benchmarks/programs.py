@@ -21,7 +21,9 @@ import msgspec
 from skymake.grading import Limits, grade_all
 from skymake.grading.comparators import strict_printed, strict_returned
 from skymake.records import Origin, Problem, ProgramCheck, Test, Trace
-from skymake.sandbox import Bounds, Sandbox, prelude, probe
+from skymake.sandbox import prelude
+from skymake.sandbox.client import Bounds, Sandbox
+from skymake.sandbox.tiers import probe
 
 ROUNDS = 5
 CANDIDATES = 300

@@ -7,7 +7,8 @@ from skymake.grading.comparators import COMPARATORS
 from skymake.grading.limits import Limits
 from skymake.grading.trial import Finding, Trial
 from skymake.records import Problem, ProgramCheck, Verdict
-from skymake.sandbox import Sandbox, SandboxDied, probe
+from skymake.sandbox.client import Sandbox, SandboxDied
+from skymake.sandbox.tiers import probe
 
 VERSION = 1
 # Packages that take long to import, and how a source shows that it wants them. They are imported once, for all.

@@ -7,7 +7,8 @@ import msgspec
 from skymake.grading.comparators import Comparator
 from skymake.grading.limits import Limits
 from skymake.records import ProgramCheck, Status
-from skymake.sandbox import MOST_INPUTS, Bounds, Ending, Outcome, Sandbox
+from skymake.sandbox.client import Bounds, Sandbox
+from skymake.sandbox.wire import MOST_INPUTS, Ending, Outcome
 
 STATUS: dict[Ending, Status] = {
     Ending.COMPILE_ERROR: "compile_error",

@@ -14,7 +14,7 @@ from multiprocessing.connection import Connection
 
 import msgspec
 
-from skymake.sandbox import isolation
+from skymake.sandbox import tiers
 
 START_S = 120.0  # a busy machine takes long to import
 READY = b"r"
@@ -90,14 +90,14 @@ class Template:
 
     def _start(self) -> None:
         self.close()
-        self.tier = "unsafe" if self._unsafe else isolation.probe()
+        self.tier = "unsafe" if self._unsafe else tiers.probe()
         self._control, theirs = socket.socketpair()
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  (closed by `close`)
         arguments = [str(theirs.fileno()), self.tier, msgspec.json.encode(self.bounds).decode()]
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-S", "-P", "-B", "-m", "skymake.grading.supervisor", *arguments],
-                env=isolation.environment(),
+                env=tiers.environment(),
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,

@@ -26,17 +26,60 @@ SPARE_THREADS = 256
 STACK_BYTES = 64 << 20
 FILE_BYTES = 16 << 20
 FILE = "solution.py"
+REHEARSALS = 16  # after which Python has adapted what it runs
+REHEARSED = [
+    ("import sys\nn = int(input())\nprint(n, *map(int, sys.stdin.readline().split()))", None, b"2\n3 4\n"),
+    ("import sys\nread = sys.stdin.buffer.readline\nsys.stdout.write('%d\\n' % int(read()))", None, b"2\n"),
+    ("class Solution:\n    def f(self, a: List[int]) -> int:\n        return [sum(a)]", "f", b"[[1, 2]]"),
+]
 
 
-def become(job: dict, descriptors: list[int], memory_bytes: int, most_threads: int, calls: Filter) -> None:
+def prepare(memory_bytes: int) -> None:
+    """In the zygote, before it forks: set up what all candidates have in common, and rehearse their way.
+
+    What a rehearsal touches for the first time, and what Python adapts to it, no candidate pays for again.
+    """
+    _limit(resource.RLIMIT_AS, memory_bytes)
+    _limit(resource.RLIMIT_NOFILE, OPEN_FILES)
+    _limit(resource.RLIMIT_STACK, STACK_BYTES)
+    _limit(resource.RLIMIT_CORE, 0)
+    sys.argv = [FILE]
+    sys.stderr = sys.__stderr__ = _writer(2)
+    _rehearse()
+
+
+def _rehearse() -> None:
+    own = range(INPUTS, NULL + 1)
+    zygote, streams = sys.modules["__main__"], (sys.stdin, sys.stdout, sys.__stdin__, sys.__stdout__)
+    for descriptor in own:
+        opened = os.open(os.devnull, os.O_RDWR) if descriptor == NULL else os.memfd_create("rehearsal")
+        dup2(opened, descriptor)
+        os.close(opened)
+    for source, entry, given in REHEARSED * REHEARSALS:
+        for descriptor in (INPUTS, SIZES, OUTPUT):
+            ftruncate(descriptor, 0)
+        pwrite(INPUTS, wire.pack([given]), 0)
+        outcome = _run_all(_program(source, entry), FILE_BYTES)
+        if outcome[0] is not Ending.FINISHED:
+            raise RuntimeError(f"a rehearsal failed: {outcome[1]}")
+    sys.modules["__main__"] = zygote
+    del sys.modules["solution"]
+    sys.stdin, sys.stdout, sys.__stdin__, sys.__stdout__ = streams
+    dup2(NULL, 0)
+    dup2(NULL, 1)
+    for descriptor in own:
+        os.close(descriptor)
+
+
+def become(job: dict, descriptors: list[int], most_threads: int, calls: Filter) -> None:
     """Turn into the program of a job, and run on what INPUTS holds for every byte that comes on GO. Does not return.
 
     descriptors: what becomes INPUTS, SIZES, GIVEN, OUTPUT, GO, NOTICE and NULL. job: see `Zygote.begin`. The first
     notice is READY, before anything of the program has run, or else says why it could not.
     """
     try:
-        _set_up(descriptors, memory_bytes, most_threads, job, calls)
-        run = Function(job["source"], job["entry"]) if job["entry"] else Script(job["source"])
+        _set_up(descriptors, most_threads, job, calls)
+        run = _program(job["source"], job["entry"])
     except BaseException as error:
         write(NOTICE, _described(error).encode("utf-8", "replace"))
         os._exit(1)
@@ -47,29 +90,27 @@ def become(job: dict, descriptors: list[int], memory_bytes: int, most_threads: i
     os._exit(0)
 
 
-def _set_up(descriptors: list[int], memory_bytes: int, most_threads: int, job: dict, calls: Filter) -> None:
+def _set_up(descriptors: list[int], most_threads: int, job: dict, calls: Filter) -> None:
     for own, given in enumerate(descriptors, start=INPUTS):
         dup2(given, own)
     os.closerange(3, INPUTS)
     os.closerange(NULL + 1, 4 * OPEN_FILES)
     dup2(NULL, 2)
     kernel.die_with_parent(signal.SIGKILL)
-    limits = {
-        resource.RLIMIT_AS: memory_bytes,
-        resource.RLIMIT_CPU: int(job["total_cpu_s"]) + 5,  # should the zygote not see it in time
-        resource.RLIMIT_FSIZE: max(FILE_BYTES, job["file_bytes"]),
-        resource.RLIMIT_NPROC: most_threads,
-        resource.RLIMIT_NOFILE: OPEN_FILES,
-        resource.RLIMIT_STACK: STACK_BYTES,
-        resource.RLIMIT_CORE: 0,
-    }
-    for limit, value in limits.items():
-        hard = resource.getrlimit(limit)[1]
-        bound = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        resource.setrlimit(limit, (bound, bound))
+    _limit(resource.RLIMIT_CPU, int(job["total_cpu_s"]) + 5)  # should the zygote not see it in time
+    _limit(resource.RLIMIT_FSIZE, max(FILE_BYTES, job["file_bytes"]))
+    _limit(resource.RLIMIT_NPROC, most_threads)
     isolation.seal(calls)
-    sys.argv = [FILE]
-    sys.stderr = sys.__stderr__ = _writer(2)
+
+
+def _limit(what: int, value: int) -> None:
+    hard = resource.getrlimit(what)[1]
+    bound = value if hard == resource.RLIM_INFINITY else min(value, hard)
+    resource.setrlimit(what, (bound, bound))
+
+
+def _program(source: str, entry: str | None) -> Callable[[bytes], None]:
+    return Function(source, entry) if entry else Script(source)
 
 
 def _run_all(run: Callable[[bytes], None], most_bytes: int) -> tuple[Ending, str]:

@@ -12,8 +12,7 @@ MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT, MS_BIND = 1, 2, 4, 8, 32,
 MS_REC, MS_PRIVATE = 16384, 1 << 18
 MNT_DETACH = 2
 
-_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS, _PR_CAP_AMBIENT = 1, 4, 38, 47
-_PR_CAP_AMBIENT_CLEAR_ALL = 4
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 1, 4, 38
 _CAPABILITY_VERSION_3 = 0x20080522
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -78,6 +77,5 @@ def set_no_new_privileges() -> None:
 
 
 def drop_capabilities() -> None:
-    """Give up every capability, for good."""
-    _prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL)
+    """Give up every capability, for good. The ambient ones go with the permitted ones."""
     syscall("capset", struct.pack("Ii", _CAPABILITY_VERSION_3, 0), bytes(24))

@@ -6,7 +6,6 @@ Needs no privilege where the kernel gives users namespaces, and no call younger 
 import contextlib
 import os
 import signal
-from pathlib import Path
 
 from skymake.sandbox import kernel
 from skymake.sandbox.kernel import MS_BIND, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_PRIVATE, MS_RDONLY, MS_REC, MS_REMOUNT
@@ -58,11 +57,16 @@ def renew_scratch() -> None:
 
 def can_become_nobody() -> bool:
     """Whether this is a root with another id to change to, which the root of a user's own namespace is not."""
-    if os.geteuid() != 0 or Path("/proc/self/setgroups").read_text().strip() == "deny":
+    if os.geteuid() != 0 or _of_this_process("setgroups").strip() == "deny":
         return False
-    lines = [line for name in ("uid_map", "gid_map") for line in Path(f"/proc/self/{name}").read_text().splitlines()]
+    lines = [line for name in ("uid_map", "gid_map") for line in _of_this_process(name).splitlines()]
     ranges = [tuple(map(int, line.split())) for line in lines]  # first id inside, first id outside, how many
     return sum(first <= NOBODY < first + count for first, _, count in ranges) == 2
+
+
+def _of_this_process(name: str) -> str:
+    with open(f"/proc/self/{name}") as file:
+        return file.read()
 
 
 def become_nobody() -> None:

@@ -1,4 +1,9 @@
-"""The filter of system calls: a computation may ask the kernel for what a computation needs, and for nothing else."""
+"""Filters of system calls: a computation may ask the kernel for what a computation needs, and for nothing else.
+
+A zygote is under a filter too, which lets it fork. Its candidates inherit that and add a short one that takes the rest
+away: the kernel translates a filter anew each time it is installed, and tests it on every call there is; with a long
+one that takes nearly as long as the fork.
+"""
 
 import ctypes
 import errno
@@ -63,20 +68,13 @@ def _no_truncating_reader(argument: int) -> list[Instruction]:
     ]
 
 
-def program(machine: str) -> list[Instruction]:
-    """The filter for a machine (`platform.machine()`): what is not allowed fails with EPERM."""
+def program(machine: str, of_zygote: bool = False) -> list[Instruction]:
+    """The filter for a computation on a machine (of `syscalls`), or for a zygote: what is not allowed fails."""
     free, number = syscalls.numbers(machine)
-    checks = {
-        "open": _no_truncating_reader(1),
-        "openat": _no_truncating_reader(2),
-        "clone": _threads_only(),
-        "clone3": [_error(errno.ENOSYS)],  # its flags are in memory, out of reach; the C library then takes clone
-        "prctl": _only(0, [_PR_SET_NAME, _PR_GET_NAME]),
-        "prlimit64": _only(0, [0]),  # itself
-        "ioctl": _only(1, _TERMINAL_QUESTIONS, errno.ENOTTY),
-        "fcntl": _only(1, _FCNTL),
-        "socketpair": _only(1, _UNIX_STREAM),  # asyncio wakes itself through one; a stream has no other address
-    }
+    checks = _checks()
+    if of_zygote:
+        free = free | {name: number[name] for name in syscalls.OF_ZYGOTE}
+        checks = {name: block for name, block in checks.items() if name not in syscalls.OF_ZYGOTE}
     instructions: list[Instruction] = [
         (_LOAD, 0, 0, _ARCHITECTURE),
         (_EQUAL, 1, 0, syscalls.AUDIT_ARCHITECTURES[machine]),
@@ -93,15 +91,41 @@ def program(machine: str) -> list[Instruction]:
     return [*instructions, _error(errno.EPERM)]
 
 
-class Filter:
-    """The filter of this machine in the kernel's form; built once, installed in any number of forked processes."""
+def withdrawal(machine: str) -> list[Instruction]:
+    """The filter that leaves a process under a zygote's filter with that of a computation."""
+    _, number = syscalls.numbers(machine)
+    checks = _checks()
+    instructions: list[Instruction] = [(_LOAD, 0, 0, _NUMBER)]
+    for name in syscalls.OF_ZYGOTE:
+        instructions += _when(number[name], checks.get(name, [_error(errno.EPERM)]))
+    return [*instructions, (_RETURN, 0, 0, _ALLOW)]
 
-    def __init__(self) -> None:
-        code = [struct.pack("HBBI", *instruction) for instruction in program(syscalls.MACHINE)]
+
+def _checks() -> dict[str, list[Instruction]]:
+    """What decides on the calls that are allowed for some arguments only."""
+    return {
+        "open": _no_truncating_reader(1),
+        "openat": _no_truncating_reader(2),
+        "clone": _threads_only(),
+        "clone3": [_error(errno.ENOSYS)],  # its flags are in memory, out of reach; the C library then takes clone
+        "prctl": _only(0, [_PR_SET_NAME, _PR_GET_NAME]),
+        "prlimit64": _only(0, [0]),  # itself
+        "ioctl": _only(1, _TERMINAL_QUESTIONS, errno.ENOTTY),
+        "fcntl": _only(1, _FCNTL),
+        "socketpair": _only(1, _UNIX_STREAM),  # asyncio wakes itself through one; a stream has no other address
+    }
+
+
+class Filter:
+    """A filter in the kernel's form; built once, installed in any number of forked processes of this machine."""
+
+    def __init__(self, instructions: list[Instruction]) -> None:
+        code = [struct.pack("HBBI", *instruction) for instruction in instructions]
         self._code = ctypes.create_string_buffer(b"".join(code))
         self._program = struct.pack("HxxxxxxQ", len(code), ctypes.addressof(self._code))
 
     def install(self) -> None:
-        """Put the calling thread, and all that it will start, under the filter for good."""
-        kernel.set_no_new_privileges()
+        """Put the calling thread, and all that it will start, under the filter for good. It must have given up new
+        privileges, see `kernel.set_no_new_privileges`.
+        """
         kernel.syscall("seccomp", _SET_MODE_FILTER, 0, self._program)

@@ -1,10 +1,10 @@
 """Numbers of the system calls that the sandbox allows or makes itself, for the two machines it knows."""
 
 import functools
-import platform
+import os
 
 AUDIT_ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
-MACHINE = platform.machine()
+MACHINE = os.uname().machine
 
 # What a computation needs: memory, threads, clocks, its own signals and limits, and files (the walls around it decide
 # which). Nothing that starts a program, reaches a network or another process, or changes owners, modes or times.
@@ -38,11 +38,15 @@ open=2/- openat=257/56 clone=56/220 clone3=435/435 prctl=157/167 prlimit64=302/2
 socketpair=53/199
 """
 
-# Made by the sandbox itself, through `libc.syscall`: the C library has no function for them.
+# Made by the sandbox itself only.
 _OWN = """
 seccomp=317/277 pivot_root=155/41 capset=126/91
 landlock_create_ruleset=444/444 landlock_add_rule=445/445 landlock_restrict_self=446/446
+kill=62/129 wait4=61/260 memfd_create=319/279 mount=165/40 umount2=166/39
 """
+
+# What a zygote needs beyond a computation: to fork, watch and seal a candidate, and to renew its scratch.
+OF_ZYGOTE = ("clone", "prctl", "seccomp", "capset", "kill", "wait4", "memfd_create", "mount", "umount2")
 
 
 def _table(text: str, column: int) -> dict[str, int]:

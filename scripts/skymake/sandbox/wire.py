@@ -1,8 +1,8 @@
 """What the grader, its zygote and a candidate say to each other: frames of bytes over a socket, notices over a pipe."""
 
 import enum
-import socket
 import struct
+from collections.abc import Callable
 from typing import NamedTuple
 
 # From the grader: a candidate as JSON (see `Zygote.begin`); inputs for it, or inputs for it in a new process; its end.
@@ -48,14 +48,14 @@ class Gone(Exception):
     """The other side has closed the connection."""
 
 
-def send(connection: socket.socket, *parts: bytes) -> None:
-    connection.sendall(b"".join((_SIZE.pack(sum(map(len, parts))), *parts)))
+def frame(*parts: bytes) -> bytes:
+    return b"".join((_SIZE.pack(sum(map(len, parts))), *parts))
 
 
-def receive(connection: socket.socket) -> bytes:
-    """The next frame; raises Gone when there is none to come, TimeoutError as the socket is set to."""
-    (size,) = _SIZE.unpack(_exactly(connection, _SIZE.size))
-    return _exactly(connection, size)
+def receive(read: Callable[[int], bytes]) -> bytes:
+    """The content of the next frame. read: gives at most so many bytes, none at the end. Raises Gone at the end."""
+    (size,) = _SIZE.unpack(_exactly(read, _SIZE.size))
+    return _exactly(read, size)
 
 
 def pack(items: list[bytes]) -> bytes:
@@ -103,10 +103,10 @@ def unpack_sizes(packed: bytes) -> list[int]:
     return [size for (size,) in _SIZE.iter_unpack(packed[:whole])]
 
 
-def _exactly(connection: socket.socket, size: int) -> bytes:
+def _exactly(read: Callable[[int], bytes], size: int) -> bytes:
     data = bytearray()
     while len(data) < size:
-        piece = connection.recv(min(size - len(data), _LARGEST_PIECE))
+        piece = read(min(size - len(data), _LARGEST_PIECE))
         if not piece:
             raise Gone
         data += piece

@@ -14,18 +14,17 @@ import random
 import select
 import signal
 import site
-import socket
 import sys
 import time
-from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
 
-from skymake.sandbox import candidate, isolation, kernel, namespaces, prelude, wire
+from skymake.sandbox import candidate, isolation, kernel, namespaces, prelude, seccomp, syscalls, wire
 from skymake.sandbox.seccomp import Filter
 from skymake.sandbox.wire import Ending, Outcome
 
 
-@dataclass
-class Child:
+class Child(NamedTuple):
     """A forked candidate: its id, the pipe that starts it on its inputs, and the pipe on which it says how it went."""
 
     pid: int
@@ -39,19 +38,20 @@ class Child:
 class Zygote:
     """Serves one grader until its connection closes."""
 
-    def __init__(self, control: socket.socket, tier: isolation.Tier, memory_bytes: int, most_threads: int) -> None:
-        self._control, self._tier = control, tier
-        self._memory_bytes, self._most_threads = memory_bytes, most_threads
+    def __init__(self, control: int, tier: isolation.Tier, most_threads: int) -> None:
+        self._control, self._tier, self._most_threads = control, tier, most_threads
         self._null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
-        self._calls = Filter()
+        self._calls = Filter(seccomp.withdrawal(syscalls.MACHINE))
         self._job: dict = {}
         self._child: Child | None = None
         self._inputs = self._sizes = self._output = -1
 
     def serve(self) -> None:
         """Do as the frames say; raises wire.Gone in the end."""
+        self._say(wire.READY)
+        read = partial(os.read, self._control)
         while True:
-            frame = wire.receive(self._control)
+            frame = wire.receive(read)
             kind, body = frame[:1], frame[1:]
             if kind == wire.CANDIDATE:
                 self.begin(json.loads(body))
@@ -60,7 +60,12 @@ class Zygote:
             else:
                 if kind == wire.FRESH_INPUTS:
                     self.stop()
-                wire.send(self._control, wire.pack_outcome(self.run(body)))
+                self._say(wire.pack_outcome(self.run(body)))
+
+    def _say(self, content: bytes) -> None:
+        rest = memoryview(wire.frame(content))
+        while rest:
+            rest = rest[os.write(self._control, rest) :]
 
     def begin(self, job: dict) -> None:
         """Take a candidate: its `source`, its `entry` (a function's name or None), and the fields of `Bounds`."""
@@ -114,7 +119,7 @@ class Zygote:
                 if self._tier == "namespaces":
                     os.chdir(namespaces.SCRATCH)
                 inherited = [self._inputs, self._sizes, given, self._output, go_read, notice_write, self._null]
-                candidate.become(self._job, inherited, self._memory_bytes, self._most_threads, self._calls)
+                candidate.become(self._job, inherited, self._most_threads, self._calls)
             finally:
                 os._exit(1)
         for theirs in (given, go_read, notice_write):
@@ -140,7 +145,7 @@ class Zygote:
                 return Outcome(Ending.TIME_LIMIT, False, cpu, f"{cpu:.2f} s of CPU in {wall:.2f} s", [])
             left = min(cpu_limit - cpu, wall_limit - wall)
             events = waiting.poll(max(1, int(left * 1000)))
-            if any(descriptor == self._control.fileno() for descriptor, _ in events):
+            if any(descriptor == self._control for descriptor, _ in events):
                 raise wire.Gone
             if events:
                 packed = os.read(child.notice, wire.LONGEST_NOTICE)
@@ -180,10 +185,7 @@ def warm_up(preload: list[str]) -> None:
             candidate.NAMES["np"] = candidate.NAMES["numpy"] = module
     site.setquit()  # `exit` and `quit`
     vars(builtins).update({name: value for name, value in candidate.NAMES.items() if not hasattr(builtins, name)})
-    random.seed(0)  # a verdict does not depend on chance
     sys.set_int_max_str_digits(0)  # the sites' own limits are time and memory
-    gc.collect()
-    gc.freeze()  # collections in candidates leave the shared pages alone
 
 
 def threads_of_machine() -> int:
@@ -192,15 +194,18 @@ def threads_of_machine() -> int:
 
 
 def main() -> None:
-    control = socket.socket(fileno=int(sys.argv[1]))
-    settings = json.loads(sys.argv[2])
+    control, settings = int(sys.argv[1]), json.loads(sys.argv[2])
     sys.path.pop(0)  # this package: loaded by now, and no business of candidates
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     most_threads = threads_of_machine() + candidate.SPARE_THREADS
     isolation.enclose(settings["tier"])
-    zygote = Zygote(control, settings["tier"], settings["memory_bytes"], most_threads)
     warm_up(settings["preload"])
-    wire.send(control, wire.READY)
+    candidate.prepare(settings["memory_bytes"])
+    random.seed(0)  # a verdict does not depend on chance
+    Filter(seccomp.program(syscalls.MACHINE, of_zygote=True)).install()
+    zygote = Zygote(control, settings["tier"], most_threads)
+    gc.collect()
+    gc.freeze()  # collections in candidates leave the shared pages alone
     try:
         zygote.serve()
     except wire.Gone:

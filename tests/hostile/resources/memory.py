@@ -1,3 +1,3 @@
 hoard = []
 while True:
-    hoard.append(bytearray(200 << 20))
+    hoard.append(bytes(200 << 20))

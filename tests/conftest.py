@@ -15,3 +15,17 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip("no folder of real rows (SKYMAKE_TEST_DATA)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory):
+    """A running Slurm; tests skip where none can be started."""
+    from slurm.cluster import Cluster, Unavailable
+
+    made = Cluster(tmp_path_factory.mktemp("slurm"))
+    try:
+        made.start()
+    except Unavailable as reason:
+        pytest.skip(str(reason))
+    yield made
+    made.stop()

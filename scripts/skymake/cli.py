@@ -8,6 +8,7 @@ from skymake import UserError
 
 # command -> module with `describe(parser)`, which adds the arguments, and `run(arguments) -> exit status`; and its help
 COMMANDS = {
+    "doctor": ("skymake.doctor", "whether a project can be built here, or on a cluster"),
     "grade": ("skymake.grading.files", "grade traces against their problems"),
     "grade-diff": ("skymake.grading.differences", "which verdicts differ between two files of verdicts"),
     "why": ("skymake.lineage", "where a training row comes from, step by step back to the published row"),

@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from os import environ
 from pathlib import Path
 
-ANSWER_S, STEP_S, STEPS = 1.0, 1.0, 15
+ANSWER_S, STEP_S, STEPS = 1.5, 1.0, 12
 
 
 def install(folder: Path) -> None:

@@ -1,0 +1,105 @@
+"""What the doctor looks at on the machine it runs on: disk, downloads, tokens, network, sandbox."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import huggingface_hub
+from huggingface_hub import constants
+
+from skymake import UserError, environments, records
+from skymake.doctor import Finding
+from skymake.environments import Environment
+from skymake.project import Project
+from skymake.sandbox import isolation
+
+GB = 1e9
+ENVIRONMENTS_GB = 15  # vLLM and LLaMA-Factory with the CUDA build of torch
+STATES = 7  # what a full checkpoint takes for each byte of bfloat16 weights: master weights and two moments in float32
+NETWORK_S = 5.0
+
+
+def examine(project: Project) -> Iterator[Finding]:
+    """All findings, the cheapest first."""
+    yield sandbox()
+    yield from tokens(project)
+    missing = list(downloads(project))
+    yield from missing
+    yield network(needed=any(finding.level != "ok" for finding in missing))
+    yield from disk(project)
+
+
+def sandbox() -> Finding:
+    """Where programs that models wrote would run here."""
+    try:
+        return Finding("ok", "sandbox", f"programs run in {isolation.probe()} on this machine")
+    except UserError as error:
+        return Finding("warn", "sandbox", str(error))
+
+
+def tokens(project: Project) -> Iterator[Finding]:
+    """Keys of hosted models, and a token of the hub."""
+    for name in project.having("models", "api"):
+        variable = project.model(name)["api"]["key_env"]
+        if variable and not os.environ.get(variable):
+            yield Finding("fail", f"key of {name}", f"set the environment variable {variable}")
+        elif variable:
+            yield Finding("ok", f"key of {name}", f"{variable} is set")
+    if project.having("models", "hub") or project.having("sources", "dataset"):
+        known = huggingface_hub.get_token()
+        advice = "none: gated datasets (GPQA) cannot be fetched; set HF_TOKEN or run `hf auth login`"
+        yield Finding("ok", "token of the hub", "there") if known else Finding("warn", "token of the hub", advice)
+
+
+def downloads(project: Project) -> Iterator[Finding]:
+    """What must come from the network before a job can start: environments, rows, weights."""
+    built = [Path(project.results, "environments", f"{name}.json") for name in ("serve", "train")]
+    usable = [path.exists() and Path(records.read_json(path, Environment).python).exists() for path in built]
+    yield _fetched("environments", "build_environment", [path.stem for path in built], usable)
+    rows = project.having("sources", "files")
+    there = [Path(project.results, "sources", f"{name}.jsonl").exists() for name in rows]
+    yield _fetched("rows of published datasets", "fetch_source", rows, there)
+    models = project.having("models", "hub")
+    yield _fetched("weights", "fetch_model", models, [Path(project.weights(name)).exists() for name in models])
+
+
+def _fetched(what: str, rule: str, names: list[str], there: list[bool]) -> Finding:
+    missing = [name for name, is_there in zip(names, there, strict=True) if not is_there]
+    if missing:
+        how = f"`snakemake --until {rule}`, with your flags, where there is a network"
+        return Finding("warn", what, f"not there yet: {', '.join(missing)}; {how}")
+    return Finding("ok", what, f"{len(names)} there" if names else "none needed")
+
+
+def network(needed: bool) -> Finding:
+    """Whether the hub can be reached, which only downloads need."""
+    try:
+        httpx.head(constants.ENDPOINT, timeout=NETWORK_S)
+    except httpx.HTTPError as error:
+        detail = f"{constants.ENDPOINT} cannot be reached from here ({type(error).__name__})"
+        level = "fail" if needed else "ok"
+        return Finding(
+            level, "network", f"{detail}; " + ("something must be fetched" if needed else "nothing needs it")
+        )
+    return Finding("ok", "network", f"{constants.ENDPOINT} can be reached")
+
+
+def disk(project: Project) -> Iterator[Finding]:
+    """Whether environments, and the checkpoints of the largest training, fit where they will be."""
+    weights = [_size(Path(project.weights(recipe["student"])).parent) for recipe in project.recipes.values()]
+    needs = {
+        "disk for environments": (environments.CACHE, ENVIRONMENTS_GB),
+        "disk for the store": (Path(project.config["store"]), max(weights, default=0) * (STATES + 1) / GB),
+    }
+    for what, (folder, needed) in needs.items():
+        place = next(parent for parent in [folder.absolute(), *folder.absolute().parents] if parent.exists())
+        free = shutil.disk_usage(place).free / GB
+        said = f"{free:,.0f} GB free at {place}, {needed:,.0f} GB needed for what is known now"
+        yield Finding("ok" if free > needed else "fail", what, said)
+
+
+def _size(folder: Path) -> int:
+    """Bytes of the weights in a folder; 0 where they are not there yet."""
+    return sum(path.stat().st_size for path in folder.glob("*.safetensors"))

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from clone import Build
 
 ROOT = Path(__file__).parents[1]
 
@@ -15,6 +16,15 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip("no folder of real rows (SKYMAKE_TEST_DATA)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def build(tmp_path_factory) -> Build:
+    """The nano project, built on this machine; `compared` is the comparison as it was built."""
+    made = Build(tmp_path_factory.mktemp("nano"))
+    made.output = made.snakemake()
+    made.compared = (made.results / "comparison.csv").read_text()
+    return made
 
 
 @pytest.fixture(scope="session")

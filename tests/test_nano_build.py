@@ -4,7 +4,6 @@ One build, then what must hold of its artifacts, and what changes plan afterward
 cache, or are built into it.
 """
 
-
 import pytest
 import yaml
 

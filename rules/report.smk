@@ -1,10 +1,47 @@
 # What came of it all, on one page.
 #
+#   problems, prompts, store -> <results>/plan.{json,md}
 #   records of a recipe -> <results>/funnels/{recipe}.json
 #   comparison, scores, funnels, trainer logs -> <results>/report.html
+from skymake.spending import estimates, files, work
+
+
 localrules:
     count_funnel,
     render_report,
+
+
+localrules:
+    plan_costs,
+    plan,
+
+
+rule plan_costs:
+    """What is still to pay for: requests that the store has no answer to, rewriting, training; refused over budget."""
+    input:
+        files(project),
+    output:
+        plan="<results>/plan.json",
+        table="<results>/plan.md",
+    log:
+        "<logs>/plan_costs.log",
+    conda:
+        "../envs/workflow.yaml"
+    params:
+        code=code("plan_costs"),
+        project=config["project"],
+        devices=config["devices"],
+        work=work(project),
+        estimates=estimates(project),
+        store=config["store"],
+    script:
+        "../scripts/plan_costs.py"
+
+
+rule plan:
+    """The plan alone: what everything is going to cost, without a GPU and before anything is paid."""
+    input:
+        "<results>/plan.md",
 
 
 rule count_funnel:

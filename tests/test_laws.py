@@ -38,7 +38,8 @@ def load_rules() -> dict:
 
 
 RULES = load_rules()
-WORKING = {name: rule for name, rule in RULES.items() if name != "all"}
+TARGETS = {"all", "plan"}
+WORKING = {name: rule for name, rule in RULES.items() if name not in TARGETS}
 
 
 def function(name: str):

@@ -1,0 +1,165 @@
+"""What a project is going to cost, line by line: sampling, rewriting, training; before any of it is paid."""
+
+from collections.abc import Iterator, Mapping
+from typing import Literal
+
+from skymake import costs
+from skymake.costs import Cost, Device, Price, Size
+from skymake.records import Record
+
+
+class Payee(Record):
+    """What is known of a model before it is asked. answer_tokens: the mean length of its answers, as expected.
+
+    A local model has a size, a hosted one a price, and one that stands for published answers neither.
+    """
+
+    answer_tokens: float
+    size: Size | None = None
+    price: Price | None = None
+
+
+class Estimates(Record):
+    """What a plan rests on; the section `costs` of the config.
+
+    priced: the date of all prices. utilisation: `sampling` and `training` -> the factors that leave a share of the
+    device's peak. accepted: the share of traces that end in a mixture.
+    """
+
+    priced: str
+    device: Device
+    utilisation: dict[Literal["sampling", "training"], dict[str, float]]
+    characters_per_token: float
+    accepted: float
+    models: dict[str, Payee]
+    budget_usd: float
+    over_budget: Literal["refuse", "allow"]
+
+    def asking(self, model: str, prompt_tokens: float, completion_tokens: float, length: float) -> Cost:
+        """The cost of so many tokens of a model, in sequences of `length` tokens."""
+        payee = self.models[model]
+        if payee.price:
+            return payee.price.cost(prompt_tokens, completion_tokens)
+        flops = costs.forward_flops(payee.size, prompt_tokens + completion_tokens, length)
+        return costs.computing(flops, self.device, self.utilisation["sampling"])
+
+    def training(self, model: str, tokens: float, length: float) -> Cost:
+        """The cost of training a model on so many tokens, in rows of `length` tokens."""
+        flops = costs.training_flops(self.models[model].size, tokens, length)
+        return costs.computing(flops, self.device, self.utilisation["training"])
+
+
+class Line(Record):
+    """What one model is asked on one set, or one recipe trains.
+
+    count: requests or rows in all. due: those still to pay. prompt_tokens, completion_tokens: of one, on average; a
+    training's are those of a row. measured: whether the lengths are those of answers in the store. whole: the cost of
+    all of them. rest: of those that are due.
+    """
+
+    stage: Literal["sampling", "rewriting", "training"]
+    model: str
+    subject: str
+    count: float
+    due: float
+    prompt_tokens: float
+    completion_tokens: float
+    measured: bool
+    whole: Cost
+    rest: Cost
+
+
+class Plan(Record):
+    """All lines, and what they rest on."""
+
+    project: str
+    estimates: Estimates
+    devices: int
+    lines: list[Line]
+
+    def total(self, part: Literal["whole", "rest"], stage: str | None = None) -> Cost:
+        """The sum over a stage, or over all."""
+        lines = [line for line in self.lines if stage in (None, line.stage)]
+        return sum((getattr(line, part) for line in lines), costs.NOTHING)
+
+
+def priced(share: float, cost: Cost) -> Cost:
+    """A share of a cost."""
+    return Cost(share * cost.gpu_hours, share * cost.usd)
+
+
+def asking(
+    stage: Literal["sampling", "rewriting"],
+    estimates: Estimates,
+    model: str,
+    subject: str,
+    count: float,
+    held: float,
+    tokens: tuple[float, float],
+    measured: bool,
+) -> Line:
+    """The line of requests to a model, of which the answers to `held` are in the store. tokens: of one, on average."""
+    whole = estimates.asking(model, count * tokens[0], count * tokens[1], sum(tokens))
+    due = max(count - held, 0.0)
+    return Line(stage, model, subject, count, due, *tokens, measured, whole, priced(due / max(count, 1), whole))
+
+
+def training(
+    estimates: Estimates, model: str, recipe: str, rows: Mapping[tuple[float, float], float], epochs: float, done: bool
+) -> Line:
+    """The line of a training. rows: (tokens of a prompt, tokens of an answer) -> how many such rows."""
+    count = sum(rows.values())
+    prompt, answer = (sum(pair[part] * n for pair, n in rows.items()) / max(count, 1) for part in (0, 1))
+    whole = estimates.training(model, count * (prompt + answer) * epochs, prompt + answer)
+    due, rest = (0, costs.NOTHING) if done else (count, whole)
+    return Line("training", model, recipe, count, due, prompt, answer, False, whole, rest)
+
+
+def markdown(plan: Plan) -> str:
+    """The plan to be read."""
+    return "\n".join([*_head(plan), *_table(plan), *_foot(plan)]) + "\n"
+
+
+def _head(plan: Plan) -> Iterator[str]:
+    rest, whole, budget = plan.total("rest"), plan.total("whole"), plan.estimates.budget_usd
+    yield f"# What {plan.project} is going to cost"
+    yield ""
+    yield f"**${rest.usd:,.2f}** and {rest.gpu_hours:,.1f} GPU-hours are still to pay, of ${whole.usd:,.2f} and"
+    yield f"{whole.gpu_hours:,.1f} GPU-hours from nothing. The budget is ${budget:,.2f}."
+    yield ""
+
+
+def _table(plan: Plan) -> Iterator[str]:
+    columns = ("stage", "model", "set or recipe", "requests or rows", "due", "tokens in", "tokens out", "lengths")
+    yield f"| {' | '.join(columns)} | GPU-hours | USD | due GPU-hours | due USD |"
+    yield "|---|---|---|---:|---:|---:|---:|---|---:|---:|---:|---:|"
+    for line in plan.lines:
+        basis = "measured" if line.measured else "assumed"
+        yield (
+            f"| {line.stage} | {line.model} | {line.subject} | {line.count:,.0f} | {line.due:,.0f} "
+            f"| {line.prompt_tokens:,.0f} | {line.completion_tokens:,.0f} | {basis} "
+            f"| {_amounts(line.whole)} | {_amounts(line.rest)} |"
+        )
+    for stage in dict.fromkeys(line.stage for line in plan.lines):
+        yield f"| **{stage}** | | | | | | | | {' | '.join(_amounts(plan.total(p, stage)) for p in ('whole', 'rest'))} |"
+
+
+def _amounts(cost: Cost) -> str:
+    return f"{cost.gpu_hours:,.2f} | {cost.usd:,.2f}"
+
+
+def _foot(plan: Plan) -> Iterator[str]:
+    estimates, device = plan.estimates, plan.estimates.device
+    yield ""
+    yield f"Prices of {estimates.priced}: an hour of one {device.name} ${device.usd_per_hour:g}. Its peak is"
+    yield f"{device.tflops:g} TFLOP/s, of which"
+    yield ""
+    for stage, factors in estimates.utilisation.items():
+        parts = " x ".join(f"{share:g} {name.replace('_', ' ')}" for name, share in factors.items())
+        yield f"- {stage} uses {costs.utilisation(factors):.1%}: {parts};"
+    hours = plan.total("whole", "training").gpu_hours / plan.devices
+    yield f"- {plan.devices} of them train for {hours:,.1f} hours in all."
+    yield ""
+    yield f"A token is taken for {estimates.characters_per_token:g} characters where none was counted, and"
+    yield f"{estimates.accepted:.0%} of traces for accepted. A training whose traces are all in the store and whose"
+    yield "checkpoint is there counts as paid."

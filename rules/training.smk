@@ -18,8 +18,10 @@ rule train_student:
     params:
         code=code("train_student"),
         settings=of("recipe", project.training),
+        marked=of("recipe", project.marked),
         device=project.device,
         devices=config["devices"],
+        nodes=config["nodes"],
         seed=config["seed"],
         store=config["store"],
     script:

@@ -8,6 +8,7 @@ removed by the next one.
 import hashlib
 import logging
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -26,9 +27,14 @@ CHECKS = {
     "serve-cpu": "import vllm.entrypoints.openai.api_server; from vllm.platforms import current_platform as p; "
     "assert p.is_cpu(), p",
     "serve-cuda": "import vllm.entrypoints.openai.api_server",
-    "train-cpu": "import llamafactory.train.tuner, deepspeed, torch; assert not torch.version.cuda",
+    "train-cpu": "import llamafactory.train.tuner, deepspeed, torch; assert not torch.version.cuda; "
+    "import deepspeed.ops.adam.cpu_adam_op, deepspeed.ops.comm.deepspeed_shm_comm_op",
     "train-cuda": "import llamafactory.train.tuner, deepspeed, torch; assert torch.version.cuda",
 }
+
+# DeepSpeed's operators, compiled with the environment: Adam for optimizer states in host memory, and the messages of
+# ranks on one CPU. Compiled at first use instead, a killed compiler leaves a lock that every later run waits on.
+OPERATORS = {"train-cpu": ("DS_BUILD_CPU_ADAM", "DS_BUILD_SHM_COMM"), "train-cuda": ("DS_BUILD_CPU_ADAM",)}
 
 
 class Environment(records.Record):
@@ -96,6 +102,8 @@ def _create(folder: Path, requirements: Path, digest: str, torch_index: str) -> 
             _run([*install, "--extra-index-url", torch_index], out)
         if kind.endswith("-cpu"):
             _repair(python, kind, out)
+        if kind in OPERATORS:
+            _compile(install, requirements, OPERATORS[kind], out)
         _run([python, "-c", CHECKS[kind]], out)
     packages = subprocess.run([python, "-m", "pip", "freeze"], capture_output=True, text=True, check=True).stdout
     return Environment(python, digest, packages.splitlines())
@@ -122,11 +130,18 @@ def _repair(python: str, kind: str, out) -> None:
         (named / "METADATA").write_text(f"Metadata-Version: 2.1\nName: vllm\nVersion: {version}\n")
 
 
-def _run(command: list[str], out) -> None:
+def _compile(install: list[str], requirements: Path, operators: tuple[str, ...], out) -> None:
+    """Install DeepSpeed again, now with operators, which must be compiled against the torch that is there by then."""
+    pinned = re.search(r"^deepspeed==\S+", requirements.read_text(), re.MULTILINE)[0]
+    again = ["--no-deps", "--no-build-isolation", "--no-cache-dir", "--force-reinstall", pinned]
+    _run([*install[: install.index("--requirement")], *again], out, dict.fromkeys(operators, "1"))
+
+
+def _run(command: list[str], out, variables: dict[str, str] | None = None) -> None:
     """Run a command of the build, its output to the log; UserError with the end of that output when it fails."""
     start = out.tell()
-    # DeepSpeed compiles its operators when they are first used, not while it is installed.
-    done = subprocess.run(command, stdout=out, stderr=subprocess.STDOUT, env={**os.environ, "DS_BUILD_OPS": "0"})
+    chosen = {**os.environ, "DS_BUILD_OPS": "0", **(variables or {})}
+    done = subprocess.run(command, stdout=out, stderr=subprocess.STDOUT, env=chosen)
     if done.returncode:
         text = Path(out.name).read_text(errors="replace")[start:]
         raise UserError(f"{' '.join(command)} failed; the end of {out.name}:\n{text[-3000:]}")

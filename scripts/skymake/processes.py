@@ -13,8 +13,11 @@ _PR_SET_PDEATHSIG = 1
 
 
 @contextlib.contextmanager
-def running(command: list[str], variables: dict[str, str], log: Path) -> Iterator[subprocess.Popen]:
-    """A child in a session of its own, its output in `log`. Leaving the block ends it and all that it started.
+def running(
+    command: list[str], variables: dict[str, str], log: Path, patience_s: float = PATIENCE_S
+) -> Iterator[subprocess.Popen]:
+    """A child in a session of its own, its output in `log`. Leaving the block ends it and all that it started, by
+    force after `patience_s` seconds.
 
     Should this process be killed without a chance to clean up, the kernel tells the child to end.
     """
@@ -32,15 +35,15 @@ def running(command: list[str], variables: dict[str, str], log: Path) -> Iterato
     try:
         yield child
     finally:
-        end(child)
+        end(child, patience_s)
 
 
-def end(child: subprocess.Popen) -> None:
-    """Ask the child's whole session to end, and force it after PATIENCE_S seconds."""
+def end(child: subprocess.Popen, patience_s: float = PATIENCE_S) -> None:
+    """Ask the child's whole session to end, and force it after `patience_s` seconds."""
     with contextlib.suppress(ProcessLookupError):  # the session is gone already
         os.killpg(child.pid, signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            child.wait(PATIENCE_S)
+            child.wait(patience_s)
         os.killpg(child.pid, signal.SIGKILL)
     child.wait()
 

@@ -223,3 +223,7 @@ class Project:
     def training(self, recipe: str) -> Config:
         """How a recipe trains."""
         return self.config["trainings"][self.recipes[recipe]["training"]]
+
+    def marked(self, recipe: str) -> bool:
+        """Whether the answers that a recipe trains on are in the four-marker format."""
+        return recipe in self.mixed

@@ -7,6 +7,7 @@ finds the folder around it, so that weights rebuilt to the same bytes count as t
 import hashlib
 import os
 from pathlib import Path
+from typing import Any
 
 from skymake import UserError, records
 
@@ -53,8 +54,16 @@ def link(source: Path, manifest: Path) -> None:
 
 
 def load(manifest: str) -> tuple[Path, Manifest]:
-    """(folder, manifest) of a model."""
-    return Path(manifest).parent, records.read_json(manifest, Manifest)
+    """(folder, manifest) of a model. UserError when a file of it is gone."""
+    folder, described = Path(manifest).parent, records.read_json(manifest, Manifest)
+    if gone := [name for name in described.files if not (folder / name).exists()]:
+        raise UserError(f"{folder} misses {', '.join(gone)}, which {manifest} names: make the model again")
+    return folder, described
+
+
+def config(folder: Path) -> dict[str, Any]:
+    """What a model says of its own architecture, in config.json."""
+    return records.read_json(folder / "config.json")
 
 
 def _sha256(path: Path) -> str:

@@ -86,9 +86,7 @@ def prepare(train: Path, lengths: Sequence[int], cutoff: int, over_long: str, pa
     """
     longer = [number for number, length in enumerate(lengths, start=1) if length > cutoff]
     if longer:
-        share = (
-            f"{len(longer)} of {len(lengths)} rows have more than {cutoff} tokens, the longest {max(lengths)}"
-        )
+        share = f"{len(longer)} of {len(lengths)} rows have more than {cutoff} tokens, the longest {max(lengths)}"
         if over_long == "error":
             named = ", ".join(f"{train}:{number} ({lengths[number - 1]})" for number in longer[:SHOWN])
             raise UserError(f"{share}: {named}; raise cutoff_tokens, or let over_long be drop or truncate")

@@ -26,6 +26,7 @@ PROJECTS = {  # overlays last
     "nano-rewriter": ["nano", "nano-rewriter"],
     "sky-t1": ["sky-t1"],
     "sky-t1-ablations": ["sky-t1", "sky-t1-ablations"],
+    "sky-t1-fast": ["sky-t1", "sky-t1-fast"],
 }
 
 

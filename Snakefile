@@ -61,4 +61,5 @@ rule all:
     default_target: True
     input:
         "<results>/report.html",
+        "<results>/manifest.json",
         project.files("{part}/{recipe}/README.md", part=["checkpoints", "mixtures"], recipe=project.released),

@@ -3,6 +3,9 @@
 #   problems, prompts, store -> <results>/plan.{json,md}
 #   records of a recipe -> <results>/funnels/{recipe}.json
 #   comparison, scores, funnels, trainer logs -> <results>/report.html
+#   everything -> <results>/manifest.json
+from skymake.code import programs
+from skymake.inventory import inventory
 from skymake.spending import estimates, files, work
 
 
@@ -95,3 +98,22 @@ rule render_report:
         settings=config,
     script:
         "../scripts/render_report.py"
+
+
+rule write_manifest:
+    """What the build was made of and with: settings, digests of every file, packages, graders, hardware."""
+    input:
+        **inventory(project),
+    output:
+        manifest="<results>/manifest.json",
+    log:
+        "<logs>/write_manifest.log",
+    conda:
+        "../envs/workflow.yaml"
+    params:
+        code=code("write_manifest"),
+        project=config["project"],
+        settings=config,
+        programs=programs(),
+    script:
+        "../scripts/write_manifest.py"

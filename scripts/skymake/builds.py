@@ -5,8 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
-from skymake import UserError, preferences, records
-from skymake.config import teachers
+from skymake import UserError, inventory, preferences, records
 from skymake.mixtures import Provenance
 from skymake.project import Project
 from skymake.records import Problem
@@ -80,17 +79,13 @@ class Build:
     @property
     def curated(self) -> list[str]:
         """The recipes that learn from traces."""
-        return [*self.project.mixed, *self.project.paired]
+        return inventory.curated(self.project)
 
     @property
     def sets(self) -> list[str]:
-        """The sets that this build asks: those of its mixtures, and its benchmarks."""
-        asked = [name for recipe in self.curated for name in self.project.sets(recipe)]
-        return list(dict.fromkeys([*asked, *self.project.config["evaluation"]["benchmarks"]]))
+        """The sets that this build asks."""
+        return inventory.sets(self.project)
 
     def askers(self, set: str) -> list[str]:
-        """The models that answer the problems of a set: teachers of its recipes, and all that are evaluated on it."""
-        config, recipes = self.project.config, self.project.recipes
-        found = [teachers(recipes[name])[set] for name in self.curated if set in self.project.sets(name)]
-        found += config["evaluation"]["models"] if set in config["evaluation"]["benchmarks"] else []
-        return list(dict.fromkeys(found))
+        """The models that answer the problems of a set."""
+        return inventory.askers(self.project, set)

@@ -24,6 +24,11 @@ def digest(script: str) -> str:
     return total.hexdigest()
 
 
+def programs() -> dict[str, str]:
+    """The digest of the code behind each rule."""
+    return {path.stem: digest(path.stem) for path in sorted(SCRIPTS.glob("*.py"))}
+
+
 def check_clone(folder: str) -> None:
     """UserError when the installed library is not the one of the workflow in `folder`: jobs would run other code."""
     if Path(folder).resolve() != SCRIPTS.parent.resolve():

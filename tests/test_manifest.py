@@ -31,7 +31,17 @@ NOT_LISTED = r"/engines/"  # servers come and go
 def graph_of(configs: list[str], *targets: str) -> set[str]:
     """The inputs and outputs of all jobs behind some files."""
     files = [str(ROOT / "config" / f"{name}.yaml") for name in configs]
-    command = [sys.executable, "-m", "snakemake", *targets, "--dry-run", "--forceall", "--nolock", "--configfile", *files]
+    command = [
+        sys.executable,
+        "-m",
+        "snakemake",
+        *targets,
+        "--dry-run",
+        "--forceall",
+        "--nolock",
+        "--configfile",
+        *files,
+    ]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
     found = re.findall(r"^ +(?:input|output): (.*)$", done.stdout, re.MULTILINE)

@@ -55,6 +55,7 @@ rule reformat_traces:
 rule rewrite_traces:
     """Traces restated in the four-marker format by a rewriter model, and held to the contract with it."""
     input:
+        ancient("<results>/plan.json"),  # nothing is paid before the plan is within the budget
         engine=of("rewriter", "shard", project.of_rewriter(project.engine)),
         problems="<results>/problems/{set}/{shard}.jsonl",
         traces=of("rewriter", "model", "set", "shard", project.to_rewrite),

@@ -25,6 +25,7 @@ PROJECTS = {  # overlays last
     "nano-flash": ["nano", "nano-flash"],
     "nano-rewriter": ["nano", "nano-rewriter"],
     "sky-t1": ["sky-t1"],
+    "sky-t1-flash": ["sky-t1", "sky-t1-flash"],
     "sky-t1-ablations": ["sky-t1", "sky-t1-ablations"],
     "sky-t1-fast": ["sky-t1", "sky-t1-fast"],
 }

@@ -1,14 +1,20 @@
 """Pairs of answers: which of a problem's samples, how many of a set, and in which layout."""
 
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
 import pytest
+import yaml
+from conftest import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
+from snakemake.utils import update_config
 
 from build_preferences import build_preferences
-from skymake import UserError, markers, mixtures, preferences, records
+from skymake import UserError, markers, mixtures, preferences, records, training
 from skymake.decontamination import Hit
 from skymake.mixtures import Pair
 from skymake.records import MathCheck, Origin, Problem, Trace, Verdict
@@ -147,3 +153,26 @@ def test_no_question_of_a_benchmark_and_none_twice(prefer):
 def test_without_a_pair_there_is_an_error_that_says_why(prefer):
     with pytest.raises(UserError, match=r"recipe flash: no problem gave a pair: .*no such pair"):
         prefer([(5, "correct"), (5, "correct")], pairs={"sums": {"length": None}})
+
+
+@pytest.mark.slow
+def test_flash_of_sky_t1_is_planned_on_top_of_its_student():
+    layers = ["--configfile", "config/sky-t1.yaml", "config/sky-t1-flash.yaml"]
+    command = [sys.executable, "-m", "snakemake", "--dry-run", "--quiet", "rules", *layers]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    planned = dict(re.findall(r"^(\w+) +(\d+)$", done.stdout + done.stderr, re.MULTILINE))
+    assert (planned["build_mixture"], planned["build_preferences"], planned["train_student"]) == ("1", "1", "2")
+
+
+def test_flash_of_sky_t1_has_the_published_settings():
+    config: dict = {}
+    for layer in ("sky-t1", "sky-t1-flash"):
+        update_config(config, yaml.safe_load((ROOT / f"config/{layer}.yaml").read_text()))
+    flash = config["recipes"]["flash"]
+    chosen = msgspec.convert(config["trainings"][flash["training"]], training.Training)
+    assert (chosen.preference, chosen.epochs, chosen.batch) == (training.Preference("simpo", 2.0, 0.3), 1, 96)
+    assert chosen.settings["learning_rate"] == 5e-7
+    sampling = config["sampling"][config["sets"]["math12k"]["sampling"]]
+    assert (sampling["temperature"], sampling["samples"]) == (1.0, 8)
+    assert sum(most for kinds in flash["pairs"].values() for most in kinds.values()) == 10_000

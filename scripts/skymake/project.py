@@ -75,7 +75,7 @@ class Project:
 
     def published(self, name: str) -> Config:
         """Where the rows of a published source are."""
-        return {key: value for key, value in self.config["sources"][name].items() if key != "adapter"}
+        return {key: value for key, value in self.config["sources"][name].items() if key not in ("adapter", "license")}
 
     def spec(self, name: str) -> Config:
         """How the problems of a set are taken from the rows of its source."""

@@ -81,7 +81,9 @@ PASSING = {
     "a finish reason of its own": (good({"model": MODEL}, text="x", finish="abort"), "invalid"),
 }
 LASTING = {
-    "400": (error(400, "the prompt is too long"), "refused"),
+    "400": (error(400, "no such parameter"), "refused"),
+    "400 of a long prompt": (error(400, "no", code="context_length_exceeded"), "too_long"),
+    "400 of a long prompt, as vLLM says it": (error(400, "This model's maximum context length is 512"), "too_long"),
     "400 of a filter": (error(400, "no", code="content_filter"), "filtered"),
     "a filtered answer": (good({"model": MODEL}, text="half an ans", finish="content_filter"), "filtered"),
     "a refusal": (good({"model": MODEL}, text=None, message={"refusal": "I cannot"}), "refused"),

@@ -193,7 +193,9 @@ class Client:
             self._check_server()
             self._turns.hold(key, _retry_after(headers))
             return _Trouble({408: "timeout", 429: "rate_limited"}.get(status, "server_error"), detail, passing=True)
-        return _Trouble("filtered" if code == "content_filter" else "refused", detail, passing=False)
+        too_long = code == "context_length_exceeded" or b"maximum context length" in content
+        kind = "filtered" if code == "content_filter" else "too_long" if too_long else "refused"
+        return _Trouble(kind, detail, passing=False)
 
     def _check_server(self) -> None:
         if self.server:

@@ -113,13 +113,16 @@ class Trace(Record):
 
 
 class Failure(Record):
-    """A request that has no answer, and why. It is asked again by the next run."""
+    """A request that has no answer, and why. It is asked again by the next run.
+
+    too_long: the prompt does not fit the model's context. refused: by the endpoint or the model, for another reason.
+    """
 
     key: str
     problem: str
     sample: int
     model: str
-    kind: Literal["rate_limited", "server_error", "timeout", "refused", "filtered", "empty", "invalid"]
+    kind: Literal["rate_limited", "server_error", "timeout", "too_long", "refused", "filtered", "empty", "invalid"]
     detail: str
 
 

@@ -192,7 +192,7 @@ def test_chaos_leaves_good_traces_and_typed_failures_and_nothing_else(place, mon
     answers = {text_for(body) for body in server.seen}
     assert len(traces) + len(failures) == 400
     assert {trace.text for trace in traces} <= answers
-    assert {failure.kind for failure in failures} == {"refused", "filtered", "empty"}
+    assert {failure.kind for failure in failures} == {"too_long", "refused", "filtered", "empty"}
     assert set(server.tokens) == {f"Bearer {secret}" for secret in secrets}
     written = [path.read_text() for path in place.folder.rglob("*") if path.is_file()]
     assert not any(secret in text for secret in secrets for text in [*written, caplog.text])

@@ -28,6 +28,7 @@ ROWS = {
     "numina_test": [(2, 2), (90, 9), (91, 8)],  # the first of them is in `numina`
 }
 """Source -> the two numbers that each of its rows adds up."""
+PRICE = {"prompt_usd": 1e6, "completion_usd": 2e6}
 SLIPS = (44, 90)  # first numbers of sums that the teacher gets wrong
 
 
@@ -38,8 +39,10 @@ def config(**changed: Any) -> dict[str, Any]:
     api = {"url": "http://localhost/v1", "id": "oracle-1", "key_env": None}
     oracle = {"api": {**api, "concurrency": 1, "timeout_s": 1.0, "attempts": 1}, "system": "step_by_step"}
     student = {"teacher": "oracle", "sets": ["sums", "more"], "student": "seedling", "training": "distillation"}
+    payees = {"oracle": {"answer_tokens": 40, "price": PRICE}, "seedling": nano["costs"]["models"]["seedling_base"]}
     return {
         **nano,
+        "costs": {**nano["costs"], "models": payees},
         "sources": {name: {"adapter": "numina", "nano": {"split": "train", "rows": 9}} for name in ROWS},
         "sets": {"sums": sums, "more": {**sums, "source": "other"}, "sums_test": {**sums, "source": "numina_test"}},
         "models": {"oracle": oracle, "seedling": nano["models"]["seedling_base"]},

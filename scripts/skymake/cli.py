@@ -13,6 +13,7 @@ COMMANDS = {
     "grade-diff": ("skymake.grading.differences", "which verdicts differ between two files of verdicts"),
     "why": ("skymake.lineage", "where a training row comes from, step by step back to the published row"),
     "impact": ("skymake.impact", "what changes when a source or a problem goes away"),
+    "diff": ("skymake.differences", "what differs between two builds: config, rows, verdicts, scores, cost"),
     "verify": ("skymake.manifest", "whether the files of a build are what its manifest says"),
     "store": ("skymake.upkeep", "what the completion store holds, and its upkeep"),
 }

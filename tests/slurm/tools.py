@@ -26,6 +26,13 @@ def install(folder: Path) -> None:
         path.chmod(0o755)
 
 
+def pause(seconds: float) -> None:
+    """Take some time, and all the time while there is a file `hold`."""
+    time.sleep(seconds)
+    while (FOLDER / "hold").exists():
+        time.sleep(0.2)
+
+
 def note(name: str, line: str) -> None:
     """Append a line to a log of the environment; appends of one line do not mix."""
     with open(FOLDER / name, "a") as log:
@@ -48,7 +55,7 @@ def train(settings: Path) -> None:
     done = max((int(path.name.split("-")[1]) for path in output.glob("checkpoint-*")), default=0)
     output.mkdir(parents=True, exist_ok=True)
     for step in range(done + 1, STEPS + 1):
-        time.sleep(STEP_S)
+        pause(STEP_S)
         note("steps.log", str(step))
         with open(output / "trainer_log.jsonl", "a") as log:
             log.write(json.dumps({"current_steps": step, "total_steps": STEPS, "loss": 1.0}) + "\n")
@@ -75,7 +82,7 @@ class Answers(BaseHTTPRequestHandler):
         question = body["messages"][-1]["content"]
         answer = next(answer for known, answer in self.known.items() if known in question)
         note("asked.log", json.dumps([self.model, question]))
-        time.sleep(ANSWER_S)
+        pause(ANSWER_S)
         message = {"role": "assistant", "content": f"so it adds up\nso \\boxed{{{answer}}}"}
         choice = {"index": 0, "message": message, "finish_reason": "stop"}
         usage = {"prompt_tokens": 7, "completion_tokens": 11, "total_tokens": 18}

@@ -25,7 +25,7 @@ from skymake.records import Trace
 
 ROOT = Path(__file__).parents[1]
 PROBLEMS, IN_FLIGHT, SAVE_STEPS = 32, 4, 3
-TRACES = "results/small/traces/raw/other/sums_test/0.jsonl"
+TRACES = "results/small/traces/raw/seedling_base/sums_test/0.jsonl"
 CHECKPOINT = "results/small/checkpoints/student/manifest.json"
 QUICK = ["--skymake-slurm-init-seconds-before-status-checks", "2", "--seconds-between-status-checks", "1"]
 QUICK += ["--skymake-slurm-longest-poll", "3"]
@@ -62,7 +62,7 @@ class Site:
 
     def reset(self) -> None:
         """Forget the traces and the checkpoint, and what was paid for them."""
-        for path in (TRACES, CHECKPOINT, "store/completions/other/sums_test", "store/training"):
+        for path in (TRACES, CHECKPOINT, "store/completions/seedling_base/sums_test", "store/training"):
             path = self.folder / path
             shutil.rmtree(path if path.is_dir() else path.parent, ignore_errors=True)
         for log in ("asked.log", "steps.log"):
@@ -99,7 +99,7 @@ class Site:
         """Both are complete, for the price of one build and of what was in flight."""
         assert len(list(records.read(self.folder / TRACES, Trace))) == PROBLEMS
         assert (self.folder / CHECKPOINT).exists()
-        held = upkeep.counts(self.folder / "store/completions/other/sums_test")
+        held = upkeep.counts(self.folder / "store/completions/seedling_base/sums_test")
         assert (held["completions"], held["repeated"]) == (PROBLEMS, 0)
         assert len(self.noted("asked.log")) <= PROBLEMS + IN_FLIGHT
         assert len(self.noted("steps.log")) <= tools.STEPS + SAVE_STEPS
@@ -119,8 +119,13 @@ def small(environment: Path) -> dict:
     sources, sets = config["sources"], config["sets"]
     config["engines"]["cpu"]["concurrency"] = IN_FLIGHT
     config["trainings"]["distillation"]["save_steps"] = SAVE_STEPS
-    recipe = {**config["recipes"]["student"], "teacher": "seedling", "student": "seedling", "sets": ["sums"]}
-    compared = {"models": ["other", "student"], "benchmarks": ["sums_test"], "baseline": "other"}
+    recipe = {
+        **config["recipes"]["student"],
+        "teacher": "seedling_teacher",
+        "student": "seedling_teacher",
+        "sets": ["sums"],
+    }
+    compared = {"models": ["seedling_base", "student"], "benchmarks": ["sums_test"], "baseline": "seedling_base"}
     return config | {
         "project": "small",
         "environments": {**config["environments"], "serve": str(environment), "train": str(environment)},
@@ -129,7 +134,6 @@ def small(environment: Path) -> dict:
             for name in ("numina", "numina_test")
         },
         "sets": {name: sets[name] for name in ("sums", "sums_test")},
-        "models": dict.fromkeys(("seedling", "other"), config["models"]["seedling_base"]),
         "recipes": {"student": recipe},
         "evaluation": config["evaluation"] | compared,
     }

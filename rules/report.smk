@@ -10,13 +10,10 @@ from skymake.spending import estimates, files, work
 
 
 localrules:
-    count_funnel,
-    render_report,
-
-
-localrules:
     plan_costs,
     plan,
+    count_funnel,
+    render_report,
 
 
 rule plan_costs:

@@ -1,12 +1,13 @@
 # What came of it all, on one page.
 #
 #   problems, prompts, store -> <results>/plan.{json,md}
+#   traces, checkpoints, servers' times -> <results>/ledger.{json,csv}
 #   records of a recipe -> <results>/funnels/{recipe}.json
 #   comparison, scores, funnels, trainer logs -> <results>/report.html
 #   everything -> <results>/manifest.json
 from skymake.code import programs
 from skymake.inventory import inventory
-from skymake.spending import estimates, files, work
+from skymake.spending import estimates, files, made, work
 
 
 localrules:
@@ -42,6 +43,26 @@ rule plan:
     """The plan alone: what everything is going to cost, without a GPU and before anything is paid."""
     input:
         "<results>/plan.md",
+
+
+rule keep_ledger:
+    """What each stage really took: tokens, hours, money, and each of them for a row that is trained on."""
+    input:
+        made(project),
+    output:
+        table="<results>/ledger.csv",
+        ledger="<results>/ledger.json",
+    log:
+        "<logs>/keep_ledger.log",
+    conda:
+        "../envs/workflow.yaml"
+    params:
+        code=code("keep_ledger"),
+        work=work(project),
+        estimates=estimates(project),
+        store=config["store"],
+    script:
+        "../scripts/keep_ledger.py"
 
 
 rule count_funnel:
@@ -82,6 +103,8 @@ rule render_report:
             "<results>/contamination/{recipe}/summary.json",
             recipe=project.mixed + project.paired,
         ),
+        plan=ancient("<results>/plan.json"),
+        ledger="<results>/ledger.json",
         trainer_logs=collect("<results>/checkpoints/{recipe}/trainer_log.jsonl", recipe=project.recipes),
     output:
         html=report("<results>/report.html", category="Report", caption="../scripts/skymake/report/report.rst"),

@@ -20,10 +20,11 @@ rule serve_model:
     params:
         command=f"{sys.executable} {workflow.basedir}/scripts/serve_model.py",
         serving=of("model", project.serving_json),
+        store=config["store"],
     shell:
         "exec {params.command} log={log[0]} server={log.server}"
         " environment={input.environment} manifest={input.manifest} engine={output.engine}"
-        " model={wildcards.model} serving={params.serving:q}"
+        " model={wildcards.model} serving={params.serving:q} store={params.store:q}"
 
 
 rule sample_traces:

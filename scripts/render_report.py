@@ -11,6 +11,8 @@ from skymake import UserError, records, rule
 from skymake import comparison as comparisons
 from skymake.decontamination import Summary
 from skymake.funnel import Funnel
+from skymake.ledgers import Ledger
+from skymake.plans import Plan
 from skymake.report import page
 from skymake.report.pictures import QUIET
 from skymake.statistics import Score
@@ -28,6 +30,8 @@ def render_report(
     scores: list[str],
     funnels: list[str],
     contamination: list[str],
+    plan: str,
+    ledger: str,
     trainer_logs: list[str],
     html: str,
     title: str,
@@ -57,6 +61,8 @@ def render_report(
         funnels=counted,
         contamination=[records.read_json(path, Summary) for path in contamination],
         losses=losses,
+        plan=records.read_json(plan, Plan),
+        ledger=records.read_json(ledger, Ledger),
     )
     with records.replacing(html) as temporary:
         temporary.write_text(text, encoding="utf-8")

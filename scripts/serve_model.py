@@ -5,22 +5,24 @@ from pathlib import Path
 
 import msgspec
 
-from skymake import UserError, engines, environments, processes, records, rule, weights
+from skymake import UserError, engines, environments, ledgers, processes, records, rule, weights
 
 
-def serve_model(environment: str, manifest: str, engine: str, server: str, model: str, serving: str) -> None:
+def serve_model(
+    environment: str, manifest: str, engine: str, server: str, model: str, serving: str, store: str
+) -> None:
     """Start a server, write its address to `engine` at once, and stay until Snakemake ends the service.
 
-    server: the log for its output. serving: an entry of `engines`, in JSON.
+    server: the log for its output. serving: an entry of `engines`, in JSON. store: where its time is noted.
 
     Raises UserError with the end of its log when the server ends by itself.
     """
-    folder, _ = weights.load(manifest)
+    folder, served = weights.load(manifest)
     wanted, log = msgspec.json.decode(serving, type=engines.Serving), Path(server)
     with engines.serving(environments.load(environment), folder, model, wanted, log) as (process, address):
         records.write_json(engine, address)
         os.chmod(engine, 0o600)
-        code = process.wait()
+        code = ledgers.Account(store, model, served.digest, wanted.gpus).follow(process)
     raise UserError(
         f"the server of {model} ended by itself (exit code {code}); the end of {log}:\n{processes.tail(log)}"
     )

@@ -8,9 +8,12 @@ from compare_models import compare_models
 from count_funnel import count_funnel
 from render_report import render_report
 from score_model import score_model
-from skymake import records
+from skymake import plans, records
+from skymake.costs import Device, Size
 from skymake.decontamination import Hit, Shared, Summary
+from skymake.ledgers import Bill, Entry, Ledger
 from skymake.mixtures import Dropped
+from skymake.plans import Estimates, Payee, Plan
 from skymake.records import ChoiceCheck, Failure, MathCheck, Origin, Problem, ProgramCheck, Rejection, Trace, Verdict
 
 SAMPLING = {"temperature": 0.7, "max_tokens": 200, "samples": 2, "seed": 0}
@@ -107,6 +110,21 @@ def write_log(path: Path) -> str:
     return str(path)
 
 
+def write_costs(folder: Path) -> tuple[str, str]:
+    """A plan of two lines, and the ledger with what they took: one was not measured."""
+    known = {"teacher": Payee(40, Size(1e9, 2, 64)), "base": Payee(40, Size(1e9, 2, 64))}
+    factors = {"sampling": {"batches": 0.1}, "training": {"kernels": 0.4, "waiting": 0.5}}
+    estimates = Estimates("2026-01-01", Device("H1", 100.0, 2.0), factors, 3.0, 0.7, known, 9.0, "refuse")
+    sampling = plans.asking("sampling", estimates, "teacher", "sums", 8, 2, (10.0, 40.0), True)
+    training = plans.training(estimates, "base", "student", {(10.0, 40.0): 5.0}, 3, False)
+    records.write_json(folder / "plan.json", Plan("tiny", estimates, 1, [sampling, training]))
+    taken = [Entry("sampling", "teacher", "sums", ["student"], 8, 80, 350, 0.1, 0.5, 1.0)]
+    taken.append(Entry("training", "base", "student", ["student"], 4, 0, 0, 0.0, None, None))
+    bill = Bill("student", 4, 1.0, 0.0, None, None, 350)
+    records.write_json(folder / "ledger.json", Ledger(taken, [bill]))
+    return str(folder / "plan.json"), str(folder / "ledger.json")
+
+
 def write(folder: Path, models: dict[str, int], benchmarks: tuple[str, ...], baseline: str | None, recipes: int) -> str:
     """The whole report, written to report.html and returned. The first recipe's checkpoint is `student`."""
     scores = write_scores(folder, models, benchmarks)
@@ -117,7 +135,7 @@ def write(folder: Path, models: dict[str, int], benchmarks: tuple[str, ...], bas
         count_funnel(**inputs, funnel=funnel, recipe="student" if number == 0 else f"r{number}", private=["secrets"])
     logs = [write_log(folder / "student" / "trainer_log.jsonl")] if recipes else []
     contamination = [write_contamination(folder)] if recipes else []
-    render_report(
-        str(csv), scores, funnels, contamination, logs, str(page), "tiny_project", msgspec.to_builtins(SETTINGS)
-    )
+    plan, ledger = write_costs(folder)
+    title, settings = "tiny_project", msgspec.to_builtins(SETTINGS)
+    render_report(str(csv), scores, funnels, contamination, plan, ledger, logs, str(page), title, settings)
     return page.read_text()

@@ -1,5 +1,6 @@
 """What a project pays for: whom it asks what, what it has restated, and what it trains."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -20,23 +21,27 @@ class Sampling(Record):
     weights: str
     identity: str
     sampling: dict[str, Any]
+    traces: list[str]
     asked: bool
 
 
 class Rewriting(Record):
-    """A teacher's traces on a set, as a model restates them: all, or the correct ones only."""
+    """A teacher's traces on a set, as a model restates them: all, or the correct ones only. weights: the model's."""
 
+    rewriter: str
     model: str
+    weights: str
     teacher: str
     set: str
     prompt: str
+    rewrites: list[str]
     correct_only: bool
 
 
 class Training(Record):
     """A recipe. base: the model it starts from. system: the prompt in its rows. sets: set -> its teacher; limits:
     domain -> most rows. answers: in a row, two where it learns from pairs. corpus_rows: of a corpus instead.
-    checkpoint: the manifest that it makes.
+    checkpoint: the manifest that it makes. provenance: where its rows come from; none of a corpus.
     """
 
     recipe: str
@@ -49,6 +54,8 @@ class Training(Record):
     epochs: float
     cutoff_tokens: int
     checkpoint: str
+    rewriter: str | None
+    provenance: str | None
 
 
 class Work(Record):
@@ -64,7 +71,7 @@ def work(project: Project) -> dict[str, Any]:
     asked = _asked(project)
     counted = Work(
         [_sampling(project, model, name) for model, name in asked],
-        [rewriting for recipe in project.mixed for rewriting in _rewritings(project, recipe)],
+        _unique(part for recipe in project.mixed for part in _rewritings(project, recipe)),
         [_training(project, recipe) for recipe in project.recipes],
     )
     return msgspec.to_builtins(counted)
@@ -76,6 +83,15 @@ def files(project: Project) -> list[str]:
     found = {file for part in asked["samplings"] for file in part["problems"]}
     found |= {part[key] for parts in asked.values() for part in parts for key in ("prompt", "system") if key in part}
     return sorted(found - {""})
+
+
+def made(project: Project) -> list[str]:
+    """The files that say what was really paid for: traces, rewrites, checkpoints, and the rows that came of them."""
+    asked = work(project)
+    found = [file for part in asked["samplings"] if part["asked"] for file in part["traces"]]
+    found += [file for part in asked["rewritings"] for file in part["rewrites"]]
+    found += [part[key] for part in asked["trainings"] for key in ("checkpoint", "provenance") if part[key]]
+    return list(dict.fromkeys(found))
 
 
 def estimates(project: Project) -> Config:
@@ -93,6 +109,11 @@ def estimates(project: Project) -> Config:
     for model, _ in _asked(project):
         _known(known, model, model)
     return {**project.config["costs"], "models": known}
+
+
+def _unique(parts: Iterable[Rewriting]) -> list[Rewriting]:
+    """Each once: recipes that share teacher and rewriter share what is restated."""
+    return list({(part.rewriter, part.teacher, part.set): part for part in parts}.values())
 
 
 def _known(known: Config, model: str, of: str) -> Config:
@@ -119,6 +140,7 @@ def _sampling(project: Project, model: str, name: str) -> Sampling:
         weights=project.weights(model) or "",
         identity=project.identity(model),
         sampling=project.sampling(name),
+        traces=project.files("traces/raw/{model}/{set}/{shard}.jsonl", model=[model], set=[name]),
         asked=not project.publishes(model),
     )
 
@@ -129,7 +151,21 @@ def _rewritings(project: Project, recipe: str) -> list[Rewriting]:
         return []
     entry, prompt = project.config["rewriters"][name], project.rewriter_prompt(name)
     chosen = [(who, part) for part, who in teachers(project.recipes[recipe]).items() if not project.publishes(who)]
-    return [Rewriting(entry["model"], who, part, prompt, entry["order"] == "grade_first") for who, part in chosen]
+    pattern, correct_only = f"rewrites/{name}/{{teacher}}/{{set}}/{{shard}}.jsonl", entry["order"] == "grade_first"
+    weights = project.weights(entry["model"]) or ""
+    return [
+        Rewriting(
+            name,
+            entry["model"],
+            weights,
+            who,
+            part,
+            prompt,
+            project.files(pattern, teacher=[who], set=[part]),
+            correct_only,
+        )
+        for who, part in chosen
+    ]
 
 
 def _training(project: Project, recipe: str) -> Training:
@@ -145,4 +181,6 @@ def _training(project: Project, recipe: str) -> Training:
         epochs=training["epochs"],
         cutoff_tokens=training["cutoff_tokens"],
         checkpoint=f"{project.results}/checkpoints/{recipe}/manifest.json",
+        rewriter=entry.get("rewriter"),
+        provenance=None if "corpus" in entry else f"{project.results}/mixtures/{recipe}/provenance.jsonl",
     )

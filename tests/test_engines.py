@@ -45,9 +45,9 @@ def test_a_server_that_dies_at_once_is_told_with_the_end_of_its_log(server, tmp_
     records.write_json(environment, server("print('no free memory'); sys.exit(3)"))
     records.write_json(manifest, {"digest": "", "files": {}})
     engine, log = tmp_path / "engine.json", tmp_path / "vllm.log"
-    serving = msgspec.json.encode(SERVING).decode()
+    serving, store = msgspec.json.encode(SERVING).decode(), str(tmp_path / "store")
     with pytest.raises(UserError, match=r"server of student ended by itself \(exit code 3\).*\n.*no free memory"):
-        serve_model.serve_model(environment, manifest, str(engine), str(log), "student", serving, str(tmp_path / "store"))
+        serve_model.serve_model(environment, manifest, str(engine), str(log), "student", serving, store)
     address = records.read_json(engine, Address)
     assert engine.stat().st_mode & 0o077 == 0  # it holds the token
     with pytest.raises(UserError, match="no free memory"):

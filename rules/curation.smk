@@ -29,7 +29,6 @@ rule filter_traces:
         "../envs/workflow.yaml"
     params:
         code=code("filter_traces"),
-        unchecked=of("model", project.publishes),
     script:
         "../scripts/filter_traces.py"
 

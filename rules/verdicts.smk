@@ -36,5 +36,6 @@ rule grade_traces:
     params:
         code=code("grade_traces"),
         limits=config["grading"],
+        published=of("model", project.publishes),
     script:
         "../scripts/grade_traces.py"

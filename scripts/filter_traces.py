@@ -8,21 +8,21 @@ from skymake import judged, records, rule
 from skymake.records import Trace
 
 
-def filter_traces(traces: list[str], verdicts: list[str], filtered: str, unchecked: bool) -> None:
-    """Keep the correct traces of a set, in order, and if `unchecked` those that nothing can be checked against.
+def filter_traces(traces: list[str], verdicts: list[str], filtered: str) -> None:
+    """Keep the traces of a set whose verdict lets them stand, in order.
 
     Raises UserError when verdicts and traces are not of one another.
     """
     counts: Counter[str] = Counter()
-    records.write(filtered, keep(traces, verdicts, {"correct", "unchecked"} if unchecked else {"correct"}, counts))
+    records.write(filtered, keep(traces, verdicts, counts))
     logging.info("%s", ", ".join(f"{count} {status}" for status, count in counts.most_common()))
 
 
-def keep(traces: list[str], verdicts: list[str], wanted: set[str], counts: Counter[str]) -> Iterator[Trace]:
-    """The traces whose status is wanted. counts: status -> traces."""
+def keep(traces: list[str], verdicts: list[str], counts: Counter[str]) -> Iterator[Trace]:
+    """The traces that stand. counts: status -> traces."""
     for trace, verdict in judged.read(traces, verdicts):
         counts[verdict.status] += 1
-        if verdict.status in wanted:
+        if verdict.status in judged.STANDS:
             yield trace
 
 

@@ -88,12 +88,14 @@ class SmallBuild:
             "", problems, "", **asked, traces=raw, failures=failures, **common, store="store", failure_share=0
         )
         verdicts, limits = of("verdicts/raw/oracle/{}/0.jsonl", name), project.config["grading"]
-        grade_traces(problems, raw, quarantine, verdicts, limits, 1)
+        grade_traces(problems, raw, quarantine, verdicts, limits, False, 1)
         if name not in project.config["evaluation"]["benchmarks"]:
             filtered, restated = of("filtered/oracle/{}.jsonl", name), of("traces/reformatted/oracle/{}/0.jsonl", name)
-            filter_traces([raw], [verdicts], filtered, False)
+            filter_traces([raw], [verdicts], filtered)
             reformat_traces(problems, filtered, restated, of("rejections/reformatted/oracle/{}/0.jsonl", name))
-            grade_traces(problems, restated, quarantine, of("verdicts/reformatted/oracle/{}/0.jsonl", name), limits, 1)
+            grade_traces(
+                problems, restated, quarantine, of("verdicts/reformatted/oracle/{}/0.jsonl", name), limits, False, 1
+            )
 
     def mix(self, recipe: str) -> None:
         """The mixture of a recipe, and its funnel."""

@@ -22,7 +22,7 @@ def verdict(of: Trace, status: str) -> Verdict:
 def run(tmp_path):
     """Filter traces and verdicts, each given as one list a file; returns what is kept."""
 
-    def filtered(traces, verdicts, unchecked=False) -> list[Trace]:
+    def filtered(traces, verdicts) -> list[Trace]:
         for name, files in (("traces", traces), ("verdicts", verdicts)):
             for number, rows in enumerate(files):
                 records.write(tmp_path / f"{name}{number}", rows)
@@ -31,7 +31,6 @@ def run(tmp_path):
             [str(tmp_path / f"traces{number}") for number in range(len(traces))],
             [str(tmp_path / f"verdicts{number}") for number in range(len(verdicts))],
             str(out),
-            unchecked,
         )
         return list(records.read(out, Trace))
 
@@ -42,8 +41,7 @@ def test_of_all_endings_only_correct_is_kept_and_of_published_answers_those_with
     traces = [trace(number) for number in range(len(STATUSES))]
     verdicts = [verdict(one, status) for one, status in zip(traces, STATUSES, strict=True)]
     correct, unchecked = (traces[STATUSES.index(status)] for status in ("correct", "unchecked"))
-    assert run([traces], [verdicts]) == [correct]
-    assert run([traces], [verdicts], unchecked=True) == [correct, unchecked]
+    assert run([traces], [verdicts]) == [correct, unchecked]
 
 
 def test_shards_follow_one_another_in_order(run):

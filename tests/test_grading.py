@@ -42,7 +42,7 @@ ANSWERS = [
     ("letter", r"\boxed{b}", "correct"),
     ("double", "```python\nprint(2 * int(input()))\n```", "correct"),
     ("double", "```python\nprint(3 * int(input()))\n```", "wrong"),
-    ("open", "anything", "unchecked"),
+    ("open", "anything", "not_gradable"),
 ]
 
 
@@ -175,7 +175,7 @@ def test_without_references_no_sandbox_starts(files, monkeypatch):
 def test_traces_of_a_quarantined_problem_are_not_gradable(files):
     records.write(files / "quarantine.jsonl", [Quarantined("double", "wrong", "test 1 of 2")])
     names = ("problems", "traces", "quarantine", "verdicts")
-    grade_traces(*(files / f"{name}.jsonl" for name in names), {}, threads=2)
+    grade_traces(*(files / f"{name}.jsonl" for name in names), {}, published=False, threads=2)
     verdicts = list(records.read(files / "verdicts.jsonl", Verdict))
     assert [(verdict.key, verdict.sample) for verdict in verdicts] == [(each.key, each.sample) for _, each in items()]
     assert [verdict.status for verdict in verdicts] == [
@@ -191,3 +191,9 @@ def test_flips_are_counted_by_status(alone):
     assert found == {("correct", "wrong"): [(alone[0], changed[0])]}
     assert set(flips(alone[:2], alone[1:3])) == {("correct", "absent"), ("absent", "no_answer")}
     assert flips(alone, alone) == {}
+
+
+def test_a_published_answer_without_a_key_is_unchecked_and_one_with_a_key_is_graded(files):
+    grade_file(files / "problems.jsonl", files / "traces.jsonl", files / "v.jsonl", Limits(), 1, published=True)
+    found = [verdict.status for verdict in records.read(files / "v.jsonl", Verdict)]
+    assert found == ["unchecked" if name == "open" else status for name, _, status in ANSWERS]

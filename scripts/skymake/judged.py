@@ -6,7 +6,7 @@ from skymake import UserError, records
 from skymake.records import Trace, Verdict
 
 STANDS = frozenset({"correct", "unchecked"})
-"""What a filtered trace is once it is reformatted, unless that lost its answer: right, or without a key as before."""
+"""The verdicts that let a trace stand: right, or published without a key."""
 
 
 def read(traces: Iterable[str], verdicts: Iterable[str]) -> Iterator[tuple[Trace, Verdict]]:

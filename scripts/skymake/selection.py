@@ -4,7 +4,7 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 
-from skymake import mixtures
+from skymake import judged, mixtures
 from skymake.decontamination import Hit
 from skymake.mixtures import Dropped
 from skymake.records import Problem, Trace, Verdict
@@ -46,8 +46,8 @@ def choose(
     owner: dict[str, str] = {}
     for trace, verdict in answers:
         hit, name = hits.get(trace.problem), asked[trace.problem].set
-        if verdict.status not in ("correct", "unchecked"):
-            fates.counts[name]["lost its answer by reformatting"] += 1
+        if verdict.status not in judged.STANDS:
+            fates.counts[name]["not correct when reformatted"] += 1
         elif hit and hit.held_out:
             fates.leave_out(trace, name, mixtures.HELD_OUT, hit.other)
         elif (by := owner.setdefault(hit.other if hit else trace.problem, trace.problem)) != trace.problem:

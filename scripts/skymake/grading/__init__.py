@@ -11,7 +11,7 @@ import msgspec
 
 from skymake.grading import choice, extraction
 from skymake.grading.limits import Limits
-from skymake.records import ChoiceCheck, MathCheck, Problem, ProgramCheck, Trace, Verdict
+from skymake.records import ChoiceCheck, MathCheck, NoCheck, Problem, ProgramCheck, Trace, Verdict
 
 __all__ = ["Limits", "grade", "grade_all"]
 
@@ -26,13 +26,18 @@ def grade(problem: Problem, text: str, limits: Limits) -> Verdict:
 
 
 def grade_all(
-    items: Iterable[tuple[Problem, Trace]], limits: Limits, workers: int, quarantined: Mapping[str, str] = NO_REASONS
+    items: Iterable[tuple[Problem, Trace]],
+    limits: Limits,
+    workers: int,
+    quarantined: Mapping[str, str] = NO_REASONS,
+    published: bool = False,
 ) -> Iterator[Verdict]:
     """The verdicts on traces, in their order, by `workers` at once; the verdicts do not depend on how many.
 
-    quarantined: why a problem, by its id, cannot be graded.
+    quarantined: why a problem, by its id, cannot be graded. published: whether the traces are answers that a source
+    publishes, which are `unchecked` rather than not gradable where there is no key.
     """
-    with Graders(limits, quarantined) as graders, ThreadPoolExecutor(workers) as pool:
+    with Graders(limits, quarantined, published) as graders, ThreadPoolExecutor(workers) as pool:
         pending: deque[Future[Verdict]] = deque()
         items = iter(items)
         try:
@@ -50,9 +55,10 @@ def grade_all(
 class Graders:
     """The graders of a run: one of a kind per thread, made when the first problem of its kind comes."""
 
-    def __init__(self, limits: Limits, quarantined: Mapping[str, str] = NO_REASONS) -> None:
+    def __init__(self, limits: Limits, quarantined: Mapping[str, str] = NO_REASONS, published: bool = False) -> None:
         self._limits = limits
         self._quarantined = quarantined
+        self._published = published
         self._mine = threading.local()
         self._opened: list = []
         self._lock = threading.Lock()
@@ -69,6 +75,8 @@ class Graders:
         """The verdict on a trace. One cut off by its token limit is `truncated`, unless its solution is closed."""
         if reason := self._quarantined.get(problem.id):
             verdict = Verdict("", problem.id, 0, "not_gradable", None, reason, 0.0, "quarantine")
+        elif self._published and isinstance(problem.check, NoCheck):
+            verdict = Verdict("", problem.id, 0, "unchecked", None, "published, without a key", 0.0, "none")
         elif trace.finish == "length" and not extraction.is_closed(trace.text):
             verdict = Verdict("", problem.id, 0, "truncated", None, "cut off by the token limit", 0.0, "finish")
         else:
@@ -84,7 +92,7 @@ class Graders:
                 return self._own("program", self._program_grader).grade(problem, text)
             case ChoiceCheck():
                 return choice.grade(problem, text)
-        return Verdict("", problem.id, 0, "unchecked", None, "the problem has no key", 0.0, "none")
+        return Verdict("", problem.id, 0, "not_gradable", None, "the problem has no key", 0.0, "none")
 
     def _own(self, kind: str, make: Callable[[], object]):
         grader = getattr(self._mine, kind, None)

@@ -21,15 +21,18 @@ def grade_file(
     limits: Limits,
     workers: int,
     quarantine: str | Path | None = None,
+    published: bool = False,
 ) -> int:
     """Write the verdicts on `traces`, in their order; returns how many. Progress goes to stderr when it is a terminal.
 
-    quarantine: a file of the problems that are not to be trusted, whose traces are `not_gradable`.
+    quarantine: a file of the problems that are not to be trusted, whose traces are `not_gradable`. published: whether
+    the traces are answers that a source publishes, `unchecked` where there is no key.
     Raises UserError naming the line of a trace whose problem is not in `problems`.
     """
     with open(traces, "rb") as lines:
         total = sum(1 for _ in lines)
-    graded = grade_all(pairs(problems, traces), limits, workers, reasons(quarantine) if quarantine else {})
+    untrusted = reasons(quarantine) if quarantine else {}
+    graded = grade_all(pairs(problems, traces), limits, workers, untrusted, published)
     return records.write(verdicts, tqdm(graded, total=total, unit=" traces", desc="grading", disable=None))
 
 

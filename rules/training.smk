@@ -23,6 +23,7 @@ rule train_student:
         device=project.device,
         devices=config["devices"],
         nodes=config["nodes"],
+        hardware=config["hardware"],
         seed=config["seed"],
         store=config["store"],
     script:

@@ -20,7 +20,7 @@ TRAINING = Training(
     cutoff_tokens=256,
     over_long="error",
     packing=False,
-    epochs=1.0,
+    epochs=3.0,
     batch=8,
     batch_per_device=4,
     deepspeed="none",
@@ -30,7 +30,7 @@ TRAINING = Training(
     wandb="none",
     utilisation=None,
     settings={
-        "learning_rate": 3e-3,
+        "learning_rate": 1e-3,
         "lr_scheduler_type": "cosine",
         "warmup_steps": 2,
         "logging_steps": 1,
@@ -70,20 +70,18 @@ def mixture(folder: Path, count: int = 96) -> Path:
     return folder / "train.jsonl"
 
 
-def run(folder: Path, start: Path, train: Path, machine: Machine = ALONE, **changes) -> Run:
-    """The run of a changed TRAINING in `folder`, not yet begun."""
+def prepared(folder: Path, start: Path, train: Path, machine: Machine = ALONE, **changes) -> Run:
+    """A run of a changed TRAINING in `folder`, not yet begun."""
     chosen = msgspec.structs.replace(TRAINING, **changes)
     told = training.plan(chosen, machine, weights.config(start)["hidden_size"], seed=0)
     return Run(folder / training.digest(train, "base", told), chosen, machine, told)
 
 
 def carry_out(run: Run, start: Path, train: Path) -> Run:
-    """The same run, trained to its end."""
-    tools, chosen = environment(), run.training
-    rows.check(train, pairs=False, marked=True)
-    lengths = rows.measure(tools, train, start, chosen.template, run.folder).lengths
-    left = rows.prepare(train, lengths, chosen.cutoff_tokens, chosen.over_long, chosen.packing, run.folder / "mixture")
-    run.train(tools, start, left)
+    """The same run, trained to its end. A row is taken to be of 80 tokens."""
+    lengths = [80] * rows.check(train, pairs=False, marked=True)
+    chosen = (run.training.cutoff_tokens, run.training.over_long, run.training.packing)
+    run.train(environment(), start, rows.prepare(train, lengths, *chosen, run.folder / "mixture"))
     return run
 
 

@@ -27,9 +27,9 @@ def venvs(monkeypatch):
     """Instead of real virtual environments (seconds each), a folder with a link to this interpreter. Counts them."""
     made, real = [], environments._run
 
-    def run(command: list[str], out) -> None:
+    def run(command: list[str], out, variables: dict[str, str] | None = None) -> None:
         if command[1:3] != ["-m", "venv"]:
-            return real(command, out)
+            return real(command, out, variables)
         made.append(Path(command[3]))
         (made[-1] / "bin").mkdir(parents=True)
         (made[-1] / "bin" / "python").write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
@@ -95,3 +95,17 @@ def test_every_requirement_file_has_its_check(request):
     assert {path.stem for path in files} == environments.CHECKS.keys()
     for check in environments.CHECKS.values():
         compile(check, "check", "exec")
+
+
+def test_deepspeeds_operators_are_compiled_with_the_environment(tmp_path, venvs, monkeypatch):
+    requirements, asked = tmp_path / "train-cuda.txt", []
+    requirements.write_text("# nothing\n")
+    monkeypatch.setitem(environments.CHECKS, "train-cuda", "import json")
+    monkeypatch.setattr(environments, "_compile", lambda *arguments: asked.append(arguments[2]))
+    monkeypatch.setattr(environments.shutil, "which", lambda tool: None)
+    build(requirements)
+    assert not asked  # no compiler for it, which is said
+    requirements.write_text("# nothing else\n")
+    monkeypatch.setattr(environments.shutil, "which", lambda tool: f"/usr/bin/{tool}")
+    build(requirements)
+    assert asked == [("DS_BUILD_CPU_ADAM",)]

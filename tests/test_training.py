@@ -110,7 +110,6 @@ def test_the_fast_settings_differ_from_the_published_ones_in_speed_alone():
 @pytest.mark.parametrize(
     ("mode", "stage", "offloaded"),
     [
-        ("zero1", 1, set()),
         ("zero2", 2, set()),
         ("zero2_offload", 2, {"offload_optimizer"}),
         ("zero3", 3, set()),

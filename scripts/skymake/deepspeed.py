@@ -4,7 +4,6 @@ from typing import Any
 
 # Stage, and what lies in host memory: the optimizer's states, the parameters.
 MODES: dict[str, tuple[int, bool, bool]] = {
-    "zero1": (1, False, False),
     "zero2": (2, False, False),
     "zero2_offload": (2, True, False),
     "zero3": (3, False, False),

@@ -102,7 +102,9 @@ def _create(folder: Path, requirements: Path, digest: str, torch_index: str) -> 
             _run([*install, "--extra-index-url", torch_index], out)
         if kind.endswith("-cpu"):
             _repair(python, kind, out)
-        if kind in OPERATORS:
+        if kind.endswith("-cuda") and kind in OPERATORS and not shutil.which("nvcc"):
+            logging.warning("no nvcc here: a deepspeed mode with offload compiles its optimizer when it first trains")
+        elif kind in OPERATORS:
             _compile(install, requirements, OPERATORS[kind], out)
         _run([python, "-c", CHECKS[kind]], out)
     packages = subprocess.run([python, "-m", "pip", "freeze"], capture_output=True, text=True, check=True).stdout

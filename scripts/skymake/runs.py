@@ -47,7 +47,7 @@ class Step(msgspec.Struct):
 
     current_steps: int
     total_steps: int
-    loss: float | None = None
+    loss: float | None = None  # the very last line has none
 
 
 class Logged(records.Record):
@@ -160,6 +160,7 @@ class Run:
             "HF_DATASETS_CACHE": str((self.folder / "cache").resolve()),
             "OMP_NUM_THREADS": "1",  # two threads on a busy machine are several times slower than one
             "TOKENIZERS_PARALLELISM": "false",
+            "PYTHONWARNINGS": "ignore::FutureWarning",  # of which DeepSpeed gives thousands a step
             "WANDB_MODE": self.training.wandb.replace("none", "disabled"),
             "WANDB_DIR": str(self.folder.resolve()),
             "WANDB_PROJECT": "skymake",
@@ -205,9 +206,10 @@ class Run:
 
 
 def last_step(steps: Path) -> Step | None:
-    """The last complete line of a trainer log; None before the first."""
+    """The last complete line of a trainer log that has a loss, which its very last has not; None before the first."""
     lines = steps.read_bytes().split(b"\n")[:-1] if steps.exists() else []
-    return msgspec.json.decode(lines[-1], type=Step) if lines else None
+    read = (msgspec.json.decode(line, type=Step) for line in reversed(lines))
+    return next((step for step in read if step.loss is not None), None)
 
 
 def cause(log: str) -> str:

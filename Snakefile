@@ -12,6 +12,7 @@ from snakemake.utils import min_version
 
 from skymake import builds
 from skymake.code import check_clone
+from skymake.journal import Journal
 from skymake.project import Project
 
 min_version("9.27")
@@ -25,6 +26,7 @@ if not workflow.overwrite_configfiles:
 
 check_clone(workflow.basedir)
 project = Project(config)
+journal = Journal()
 
 
 pathvars:
@@ -47,10 +49,16 @@ include: "rules/release.smk"
 
 
 onstart:
-    builds.begin(project, log[0])  # for those who ask about these results: skymake why, impact, diff, watch
+    builds.begin(project)  # for those who ask about these results: skymake why, impact, diff
+    journal.begin(project.results)  # for skymake watch
+
+
+onerror:
+    journal.end("failed")
 
 
 onsuccess:
+    journal.end("done")
     table = Path(project.results, "comparison.md")
     if table.exists() and table.stat().st_mtime > started:  # a part of the graph may end without a new one
         print(table.read_text(), f"The report: {project.results}/report.html", sep="\n")

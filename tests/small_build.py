@@ -60,7 +60,7 @@ class SmallBuild:
             shutil.copytree(ROOT / "config", "config")
         self.project = Project(chosen)
         self.results = Path(self.project.results)
-        builds.begin(self.project, "snakemake.log")
+        builds.begin(self.project)
         for source, sums in rows.items():
             records.write(self.project.rows(source), (published(*numbers) for numbers in sums))
         for name in chosen["sets"]:

@@ -15,15 +15,14 @@ T = TypeVar("T")
 
 
 class Run(records.Record):
-    """What a run of Snakemake was told. log: its own log. config: of all its config files together."""
+    """What a run of Snakemake was told. config: of all its config files together."""
 
-    log: str
     config: dict[str, Any]
 
 
-def begin(project: Project, log: str) -> None:
+def begin(project: Project) -> None:
     """Note what a run is told, beside its results. It is no output of a rule, so that it makes nothing run again."""
-    records.write_json(Path(project.results) / NAME, Run(str(Path(log).resolve()), project.config))
+    records.write_json(Path(project.results) / NAME, Run(project.config))
 
 
 class Build:

@@ -15,6 +15,7 @@ COMMANDS = {
     "impact": ("skymake.impact", "what changes when a source or a problem goes away"),
     "diff": ("skymake.differences", "what differs between two builds: config, rows, verdicts, scores, cost"),
     "verify": ("skymake.manifest", "whether the files of a build are what its manifest says"),
+    "watch": ("skymake.watch", "how far a run is: stages, requests, steps, money, time left"),
     "store": ("skymake.upkeep", "what the completion store holds, and its upkeep"),
 }
 

@@ -1,7 +1,6 @@
 """Stands in for vLLM and LLaMA-Factory where jobs are killed: it takes its time, and notes what it was asked to do.
 
-A folder with `bin/python` and `bin/llamafactory-cli` that run this file is an environment a config can name; see
-`install`. What was done stands in `asked.log`, one line a request, and in `steps.log`, one line a training step.
+A folder whose `bin/python` runs this file is an environment that a config can name; see `install`. What was done stands in `asked.log`, one line a request, and in `steps.log`, one line a training step.
 """
 
 import json
@@ -18,12 +17,11 @@ ANSWER_S, STEP_S, STEPS = 1.5, 1.0, 12
 
 
 def install(folder: Path) -> None:
-    """Make `folder` an environment whose tools are this file."""
-    (folder / "bin").mkdir(parents=True)
-    for tool in ("python", "llamafactory-cli"):
-        path = folder / "bin" / tool
-        path.write_text(f'#!/bin/sh\nexec {sys.executable} {Path(__file__).resolve()} {folder} "$@"\n')
-        path.chmod(0o755)
+    """Make `folder` an environment whose Python is this file."""
+    python = folder / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} {Path(__file__).resolve()} {folder} "$@"\n')
+    python.chmod(0o755)
 
 
 def pause(seconds: float) -> None:
@@ -39,19 +37,22 @@ def note(name: str, line: str) -> None:
         log.write(f"{line}\n")
 
 
-def initialise(settings: Path) -> None:
-    """A model folder without a model: `python -m skymake.nano.model SETTINGS.json`."""
-    folder = Path(json.loads(settings.read_text())["folder"])
-    (folder / "config.json").write_text("{}")
+def initialise(settings: str) -> None:
+    """A model folder without a model: `-m skymake.nano.model SETTINGS.json`."""
+    folder = Path(json.loads(Path(settings).read_text())["folder"])
+    (folder / "config.json").write_text('{"hidden_size": 8}')
     (folder / "model.safetensors").write_bytes(b"\2\0\0\0\0\0\0\0{}")
 
 
-def train(settings: Path) -> None:
-    """STEPS steps from the last checkpoint on: `llamafactory-cli train SETTINGS.yaml`."""
-    said = dict(re.findall(r"^(\w+): (.*)$", settings.read_text(), re.MULTILINE))
+def measure(train: str, base: str, template: str, out: str) -> None:
+    """A token for every row: `-m skymake.trainer.lengths TRAIN BASE TEMPLATE OUT`."""
+    Path(out).write_text(json.dumps({"lengths": [1] * len(Path(train).read_text().splitlines()), "ending": ""}))
+
+
+def train(settings: str, watch: str) -> None:
+    """STEPS steps from the last checkpoint on: `-m skymake.trainer SETTINGS.yaml WATCH.json`."""
+    said = dict(re.findall(r"^(\w+): (.*)$", Path(settings).read_text(), re.MULTILINE))
     output, every = Path(said["output_dir"]), int(said["save_steps"])
-    rows = len((Path(said["dataset_dir"]) / "train.jsonl").read_text().splitlines())
-    print(f"Num examples = {rows}", flush=True)
     done = max((int(path.name.split("-")[1]) for path in output.glob("checkpoint-*")), default=0)
     output.mkdir(parents=True, exist_ok=True)
     for step in range(done + 1, STEPS + 1):
@@ -61,10 +62,12 @@ def train(settings: Path) -> None:
             log.write(json.dumps({"current_steps": step, "total_steps": STEPS, "loss": 1.0}) + "\n")
         if step % every == 0:
             (output / f"checkpoint-{step}").mkdir()
-            (output / f"checkpoint-{step}" / "trainer_state.json").write_text(json.dumps({"global_step": step}))
-    for path in Path(said["model_name_or_path"]).glob("*.*"):
-        if path.name != "manifest.json":
-            shutil.copyfile(path, output / path.name)
+            (output / f"checkpoint-{step}" / "complete").touch()
+    for name in ("config.json", "model.safetensors"):
+        shutil.copyfile(Path(said["model_name_or_path"]) / name, output / name)
+    logged = {"step": STEPS, "epoch": 1.0, "loss": 1.0, "learning_rate": 0.0}
+    state = {"global_step": STEPS, "max_steps": STEPS, "log_history": [logged]}
+    (output / "trainer_state.json").write_text(json.dumps(state))
 
 
 class Answers(BaseHTTPRequestHandler):
@@ -101,8 +104,8 @@ class Answers(BaseHTTPRequestHandler):
         pass
 
 
-def serve(arguments: list[str]) -> None:
-    """`python -m vllm.entrypoints.openai.api_server --model FOLDER ...`; the project's results are above FOLDER."""
+def serve(*arguments: str) -> None:
+    """`-m vllm.entrypoints.openai.api_server --model FOLDER ...`; the project's results are above FOLDER."""
     parser = ArgumentParser()
     for name in ("--model", "--served-model-name", "--port"):
         parser.add_argument(name)
@@ -114,11 +117,13 @@ def serve(arguments: list[str]) -> None:
     ThreadingHTTPServer(("127.0.0.1", int(chosen.port)), Answers).serve_forever()
 
 
+MODULES = {
+    "skymake.nano.model": initialise,
+    "skymake.trainer.lengths": measure,
+    "skymake.trainer": train,
+    "vllm.entrypoints.openai.api_server": serve,
+}
+
 if __name__ == "__main__":
-    FOLDER, rest = Path(sys.argv[1]), sys.argv[2:]
-    if rest[0] == "train":
-        train(Path(rest[1]))
-    elif rest[1] == "skymake.nano.model":
-        initialise(Path(rest[2]))
-    else:
-        serve(rest[2:])
+    FOLDER = Path(sys.argv[1])
+    MODULES[sys.argv[3]](*sys.argv[4:])  # FOLDER -m MODULE ...

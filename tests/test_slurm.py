@@ -27,6 +27,7 @@ ROOT = Path(__file__).parents[1]
 PROBLEMS, IN_FLIGHT, SAVE_STEPS = 32, 4, 3
 TRACES = "results/small/traces/raw/seedling_base/sums_test/0.jsonl"
 CHECKPOINT = "results/small/checkpoints/student/manifest.json"
+LOCAL = "profiles/default"
 QUICK = ["--skymake-slurm-init-seconds-before-status-checks", "2", "--seconds-between-status-checks", "1"]
 QUICK += ["--skymake-slurm-longest-poll", "3"]
 pytestmark = [pytest.mark.slurm, pytest.mark.slow, pytest.mark.timeout(300)]
@@ -44,7 +45,7 @@ class Site:
     def start(self, *arguments: str, profile: str = "slurm") -> subprocess.Popen:
         """A driver that builds the traces and the checkpoint; its output is in driver.log."""
         command = [sys.executable, "-m", "snakemake", TRACES, CHECKPOINT, "--configfile", "small.yaml"]
-        command += ["--profile", profile, *(QUICK if profile == "slurm" else []), *arguments]
+        command += ["--profile", profile, *([] if profile == LOCAL else QUICK), *arguments]
         with open(self.folder / "driver.log", "w") as log:
             return subprocess.Popen(
                 command,
@@ -65,7 +66,7 @@ class Site:
         for path in (TRACES, CHECKPOINT, "store/completions/seedling_base/sums_test", "store/training"):
             path = self.folder / path
             shutil.rmtree(path if path.is_dir() else path.parent, ignore_errors=True)
-        for log in ("asked.log", "steps.log"):
+        for log in ("asked.log", "steps.log", "nodes.log"):
             (self.tools / log).unlink(missing_ok=True)
 
     def hold(self) -> None:
@@ -118,7 +119,7 @@ def small(environment: Path) -> dict:
     config = yaml.safe_load((ROOT / "config/nano.yaml").read_text())
     sources, sets = config["sources"], config["sets"]
     config["engines"]["cpu"]["concurrency"] = IN_FLIGHT
-    config["trainings"]["distillation"]["save_steps"] = SAVE_STEPS
+    config["trainings"]["distillation"] |= {"save_steps": SAVE_STEPS, "batch_per_device": 8}
     recipe = {
         **config["recipes"]["student"],
         "teacher": "seedling_teacher",
@@ -152,7 +153,7 @@ def running() -> list[list[str]]:
 def site(cluster: Cluster, tmp_path_factory) -> Site:
     """A site where everything but the traces and the checkpoint is there."""
     made = Site(tmp_path_factory.mktemp("site"))
-    status, said = made.run(profile="profiles/default")
+    status, said = made.run(profile=LOCAL)
     assert status == 0, said[-4000:]
     return made
 
@@ -191,6 +192,19 @@ def test_a_killed_slurmd_that_comes_back_costs_nothing(site, cluster):
     assert driver.wait() == 0
     site.check_complete()
     assert len(site.noted("asked.log")) == PROBLEMS and len(site.noted("steps.log")) == tools.STEPS
+
+
+def test_a_training_on_two_nodes_starts_on_both_with_all_their_gpus(site):
+    profile = (site.folder / "profiles/slurm/config.yaml").read_text()
+    (site.folder / "two").mkdir()
+    more = "train_student:\n    nodes: 2\n    mpi: srun\n    tasks_per_node: 8\n"
+    written = profile.replace("train_student:\n", more).replace("cpus_per_task: 64", "cpus_per_task: 8")
+    (site.folder / "two/config.yaml").write_text(written)
+    site.reset()
+    status, said = site.run("--config", "nodes=2", "devices=2", "--until", "train_student", profile="two")
+    assert status == 0, said[-4000:]
+    gpus = ",".join(map(str, range(8)))
+    assert sorted(site.noted("nodes.log")) == [f"gpu1 {gpus}", f"gpu2 {gpus}"]
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM], ids=lambda how: how.name)

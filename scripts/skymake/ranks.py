@@ -21,7 +21,7 @@ def launcher(devices: int, nodes: int, patience_s: float, job: Mapping[str, str]
     if nodes == 1:
         return [*torchrun, "--standalone"]
     number = int(job["SLURM_JOB_ID"])
-    place = f"{first_node(job)}:{_PORTS[number % len(_PORTS)]}"
+    place = f"{hosts(job)[0]}:{_PORTS[number % len(_PORTS)]}"
     return [*torchrun, f"--nnodes={nodes}", "--rdzv-backend=c10d", f"--rdzv-endpoint={place}", f"--rdzv-id={number}"]
 
 
@@ -29,16 +29,25 @@ def on_nodes(nodes: int, job: Mapping[str, str]) -> list[str]:
     """What runs a command once on each node; nothing for one node. UserError without a Slurm job of that many."""
     if nodes == 1:
         return []
-    there = job.get("SLURM_JOB_NUM_NODES", "0")
-    if there != str(nodes):
+    there = len(hosts(job))
+    if there != nodes:
         raise UserError(
-            f"the config trains on {nodes} nodes, but this job has {there}: let the Slurm profile give the rule "
-            f"train_student the resources nodes={nodes} and mpi=srun"
+            f"the config trains on {nodes} nodes, but this job has {there}: give train_student the nodes in the Slurm "
+            "profile, as it says there"
         )
     return ["srun", f"--nodes={nodes}", f"--ntasks={nodes}", "--ntasks-per-node=1", "--kill-on-bad-exit=1"]
 
 
-def first_node(job: Mapping[str, str]) -> str:
-    """The first node of a Slurm job."""
-    nodes = ["scontrol", "show", "hostnames", job["SLURM_JOB_NODELIST"]]
-    return subprocess.run(nodes, capture_output=True, text=True, check=True).stdout.split()[0]
+def hosts(job: Mapping[str, str]) -> list[str]:
+    """The nodes of a Slurm job, in its order; none without a job.
+
+    Slurm is asked: of its variables, Snakemake's job step leaves hardly more than the job's number.
+    """
+    if "SLURM_JOB_ID" not in job:
+        return []
+    listed = _said("squeue", "--noheader", "--job", job["SLURM_JOB_ID"], "--format", "%N")
+    return _said("scontrol", "show", "hostnames", listed).split()
+
+
+def _said(*command: str) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()

@@ -1,6 +1,7 @@
 """Stands in for vLLM and LLaMA-Factory where jobs are killed: it takes its time, and notes what it was asked to do.
 
-A folder whose `bin/python` runs this file is an environment that a config can name; see `install`. What was done stands in `asked.log`, one line a request, and in `steps.log`, one line a training step.
+A folder whose `bin/python` runs this file is an environment that a config can name; see `install`. What was done
+stands in `asked.log`, one line a request, and in `steps.log`, one line a training step.
 """
 
 import json
@@ -70,6 +71,14 @@ def train(settings: str, watch: str) -> None:
     (output / "trainer_state.json").write_text(json.dumps(state))
 
 
+def spread(*arguments: str) -> None:
+    """A training on several nodes, of which the first does the work: `-m torch.distributed.run ... -m MODULE ...`."""
+    note("nodes.log", f"{environ['SLURMD_NODENAME']} {environ['CUDA_VISIBLE_DEVICES']}")
+    module = arguments.index("-m") + 1
+    if environ["SLURM_PROCID"] == "0":
+        MODULES[arguments[module]](*arguments[module + 1 :])
+
+
 class Answers(BaseHTTPRequestHandler):
     """The right answer to every question of the project, ANSWER_S seconds after it was asked."""
 
@@ -121,6 +130,7 @@ MODULES = {
     "skymake.nano.model": initialise,
     "skymake.trainer.lengths": measure,
     "skymake.trainer": train,
+    "torch.distributed.run": spread,
     "vllm.entrypoints.openai.api_server": serve,
 }
 

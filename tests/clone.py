@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -26,9 +27,10 @@ class Build:
         assert done.returncode == 0, done.stdout[-8000:]
         return done.stdout
 
-    def attempt(self, *arguments: str) -> subprocess.CompletedProcess:
+    def attempt(self, *arguments: str, before: Sequence[str] = ()) -> subprocess.CompletedProcess:
+        """The same, whatever comes of it. before: a command that runs it, such as one that cuts off the network."""
         return subprocess.run(
-            [str(Path(sys.executable).parent / "snakemake"), *arguments],
+            [*before, str(Path(sys.executable).parent / "snakemake"), *arguments],
             cwd=self.folder,
             env={**os.environ, "PYTHONPATH": str(self.folder / "scripts")},
             stdin=subprocess.DEVNULL,

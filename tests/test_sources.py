@@ -260,6 +260,9 @@ def test_own_rows(build, row, domain, check):
 
 # ---- what is dropped, and what is an error
 
+QUESTION = dict.fromkeys(("apps", "taco", "still2", "jsonl"), "question")
+QUESTION |= dict.fromkeys(("numina", "math500", "aime"), "problem")
+QUESTION |= {"livecodebench": "question_content", "gpqa": "Question"}
 DAMAGED = [
     ("numina", {"solution": "Left to the reader."}, "the solution has no boxed answer"),
     ("numina", {"solution": r"\boxed{1"}, "the solution has no boxed answer"),
@@ -277,9 +280,8 @@ DAMAGED = [
     ("still2", {"combined_text": "It is a cold."}, "the published answer is not in the four-marker format"),
     ("livecodebench", {"public_test_cases": "[]"}, "no tests"),
     ("gpqa", {"Incorrect Answer 1": "radon"}, "two options are the same"),
-    ("gpqa", {"Question": " "}, "empty question"),
     ("math500", {"answer": ""}, "empty answer"),
-    ("aime", {"problem": ""}, "empty question"),
+    *[(adapter, {column: " "}, "empty question") for adapter, column in QUESTION.items() if adapter != "jsonl"],
 ]
 
 
@@ -298,8 +300,8 @@ def without(adapter, column):
 
 PRIVATE = base64.b64encode(zlib.compress(pickle.dumps(print))).decode()
 BROKEN = [
-    *[(adapter, without(adapter, "question"), "question") for adapter in ("apps", "taco", "still2", "jsonl")],
-    *[(adapter, without(adapter, "problem"), "problem") for adapter in ("numina", "math500", "aime")],
+    *[(adapter, without(adapter, column), column) for adapter, column in QUESTION.items()],
+    *[(adapter, {**ROWS[adapter](), column: 3}, column) for adapter, column in QUESTION.items()],
     ("numina", numina(solution=None), "solution"),
     ("apps", apps(input_output=None), "input_output"),
     ("apps", apps(input_output="{'inputs': []}"), "input_output"),
@@ -308,7 +310,6 @@ BROKEN = [
     ("still2", still2(combined_text=["a"]), "combined_text"),
     ("math500", math500(level="3"), "level"),
     ("aime", aime(answer=None), "answer"),
-    ("livecodebench", without("livecodebench", "question_content"), "question_content"),
     ("livecodebench", lcb(metadata="None"), "metadata"),
     ("livecodebench", lcb(public_test_cases='[{"input": "1"}]'), "public_test_cases"),
     ("livecodebench", lcb(private_test_cases="????"), "private_test_cases"),

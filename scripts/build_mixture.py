@@ -1,12 +1,15 @@
 """Rule build_mixture: the training set of a recipe, with the origin of every row."""
 
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
+
+import msgspec
 
 from skymake import UserError, judged, mixtures, prompts, records, rule, selection
 from skymake.decontamination import Hit
 from skymake.mixtures import Provenance, Row
-from skymake.records import Problem, Trace
+from skymake.records import Problem, ProgramCheck, Trace, Verdict
 
 
 def build_mixture(
@@ -33,15 +36,38 @@ def build_mixture(
     Raises UserError when no row is left, or when verdicts and traces are not of one another.
     """
     prompt_of = dict(zip(sets, prompt, strict=True))
-    asked = {problem.id: problem for problem in records.read_all(problems, Problem)}
+    asked = {problem.id: without_tests(problem) for problem in records.read_all(problems, Problem)}
     found = {hit.problem: hit for hit in records.read(hits, Hit)}
-    kept, fates = selection.select(asked, judged.read(traces, verdicts), found, limits)
+    places: dict[tuple[str, str, int], tuple[str, int]] = {}
+    kept, fates = selection.select(asked, without_texts(traces, verdicts, places), found, limits)
     if not kept:
         raise UserError(f"recipe {recipe}: no trace survived: {dict(fates.counts)}")
-    mixtures.write(train, info, (row(asked[trace.problem], trace, prompt_of, system) for trace in kept))
+    whole = (records.read_at(*places[identity(trace)], Trace) for trace in kept)
+    mixtures.write(train, info, (row(asked[trace.problem], trace, prompt_of, system) for trace in whole))
     records.write(provenance, (origin(number, asked[trace.problem], trace) for number, trace in enumerate(kept)))
     records.write(dropped, fates.left_out)
     Path(card).write_text(describe(recipe, fates.counts))
+
+
+def without_texts(
+    traces: list[str], verdicts: list[str], places: dict[tuple[str, str, int], tuple[str, int]]
+) -> Iterator[tuple[Trace, Verdict]]:
+    """Traces without their texts, which memory may not hold, and verdicts. Filled meanwhile: where each trace lies."""
+    for (trace, verdict), place in zip(judged.read(traces, verdicts), records.places(traces), strict=True):
+        places[identity(trace)] = place
+        yield msgspec.structs.replace(trace, text=""), verdict
+
+
+def without_tests(problem: Problem) -> Problem:
+    """The problem without the tests of a program, which may be megabytes."""
+    if not isinstance(problem.check, ProgramCheck):
+        return problem
+    return msgspec.structs.replace(problem, check=msgspec.structs.replace(problem.check, tests=[]))
+
+
+def identity(trace: Trace) -> tuple[str, str, int]:
+    """What tells a trace from all others."""
+    return trace.key, trace.problem, trace.sample
 
 
 def row(problem: Problem, trace: Trace, prompt_of: dict[str, str], system: str) -> Row:

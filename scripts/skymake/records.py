@@ -213,6 +213,23 @@ def read_all(paths: Iterable[str | Path], type: type[T]) -> Iterator[T]:
         yield from read(path, type)
 
 
+def places(paths: Iterable[str | Path]) -> Iterator[tuple[str | Path, int]]:
+    """Where each record of some files lies, in order: its file, and its offset there in bytes."""
+    for path in paths:
+        offset = 0
+        with open(path, "rb") as lines:
+            for line in lines:
+                yield path, offset
+                offset += len(line)
+
+
+def read_at(path: str | Path, offset: int, type: type[T]) -> T:
+    """The record that lies there."""
+    with open(path, "rb") as lines:
+        lines.seek(offset)
+        return msgspec.json.decode(lines.readline(), type=type)
+
+
 @contextlib.contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
     """A temporary path beside `path` that takes its place when the block ends well, and vanishes otherwise."""

@@ -3,6 +3,7 @@
 import logging
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from small_build import PRICE, config
@@ -26,6 +27,7 @@ def started(id: int, rule: str, ago: float, **wildcards: str) -> Event:
 def watch(tmp_path, monkeypatch, capsys):
     """Look once at a run with these events and logs; returns the exit status and the lines."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("skymake.watch.time", SimpleNamespace(time=lambda: NOW))
     builds.begin(Project(config()))
 
     def look(*events: Event, logs: dict[str, str] | None = None) -> tuple[int, list[str]]:

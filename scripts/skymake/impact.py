@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from skymake import UserError, judged, records, selection, statistics
+from skymake import UserError, inventory, judged, records, selection, statistics
 from skymake.builds import Build
 from skymake.config import teachers
 from skymake.decontamination import Asked, Hit, Index, compare
@@ -71,8 +71,9 @@ class Removal:
         for path, why in self._files():
             found.setdefault(path, why)
         scored = any(path.parent.parent.name == "scores" for path in found)
-        for name in ("comparison.csv", "comparison.md", "report.html")[0 if scored else 2 :]:
-            found |= dict.fromkeys(self.build.files(name), "shows what is above")
+        for name in (*inventory.LAST, "plan.json", "plan.md"):
+            if scored or not name.startswith("comparison"):
+                found |= dict.fromkeys(self.build.files(name), "shows what is above")
         return [Change(*each) for each in found.items()]
 
     def _files(self) -> Iterator[Change]:

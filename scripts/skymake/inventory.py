@@ -3,7 +3,8 @@
 from skymake.config import teachers
 from skymake.project import Project
 
-SERVED, TRAINED = "serve", "train"
+LAST = ("comparison.csv", "comparison.md", "ledger.csv", "ledger.json", "report.html")
+"""What the whole of a build ends in; a plan is none of it, for it is made again whenever somebody asks."""
 
 
 def curated(project: Project) -> list[str]:
@@ -56,7 +57,7 @@ def inventory(project: Project) -> dict[str, list[str]]:
 
 
 def _environments(project: Project) -> list[str]:
-    needed = [TRAINED, SERVED] if any(map(project.weights, models(project))) else []
+    needed = ["train", "serve"] if any(map(project.weights, models(project))) else []
     return [
         file for name in needed for file in (project.requirements(name), f"{project.results}/environments/{name}.json")
     ]
@@ -115,4 +116,4 @@ def _scores(project: Project) -> list[str]:
     files += project.files("funnels/{recipe}.json", recipe=project.mixed)
     files += [evaluation["published"]] if evaluation["published"] else []
     files += project.files("{part}/{recipe}/README.md", part=["checkpoints", "mixtures"], recipe=project.released)
-    return files + [f"{project.results}/{name}" for name in ("comparison.csv", "comparison.md", "report.html")]
+    return files + [f"{project.results}/{name}" for name in LAST]

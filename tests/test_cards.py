@@ -10,6 +10,7 @@ from huggingface_hub import DatasetCard, ModelCard
 from compare_models import compare_models
 from count_funnel import count_funnel
 from skymake import cards, mixtures, records, weights
+from skymake.ledgers import Bill, Ledger
 from write_dataset_card import size, write_dataset_card
 from write_model_card import write_model_card
 
@@ -60,6 +61,8 @@ def files(tmp_path) -> dict[str, str]:
     records.write(
         tmp_path / "log.jsonl", [{"current_steps": step, "total_steps": 20, "loss": 10 / step} for step in (10, 20)]
     )
+    bill = Bill("student", 3, 12.5, None, 450.0, 152.0, 4321)
+    records.write_json(tmp_path / "ledger.json", Ledger([], [bill]))
     records.write_json(tmp_path / "manifest.json", weights.Manifest("d1ge57", {}))
     for name, package in (("train", "llamafactory==0.9.5"), ("serve", "vllm==0.32.0")):
         installed = {"python": sys.executable, "digest": "0", "packages": [package, "own @ file:///own", "other==1"]}
@@ -72,6 +75,7 @@ def files(tmp_path) -> dict[str, str]:
         "mixture": str(tmp_path / "card.md"),
         "funnel": str(tmp_path / "funnel.json"),
         "scores": table,
+        "ledger": str(tmp_path / "ledger.json"),
         "train_environment": str(tmp_path / "train.json"),
         "serve_environment": str(tmp_path / "serve.json"),
         "card": str(tmp_path / "README.md"),
@@ -131,6 +135,10 @@ def test_funnel_mixture_training_versions_and_prompt_are_of_the_build(files):
     assert "20 steps" in card and "0.5000" in card and "| settings.learning_rate | 1e-05 |" in card
     assert "| llamafactory | 0.9.5 |" in card and "| vllm | 0.32.0 |" in card and "`d1ge57`" in card
     assert "Think twice." in card
+
+
+def test_the_cost_is_the_ledgers_and_what_was_not_measured_is_said(files):
+    assert "| $450.00 | $12.50 | not measured | 152.00 | 4,321 |" in model_card(files)
 
 
 def test_a_rewriter_is_among_what_the_data_was_made_from(files):

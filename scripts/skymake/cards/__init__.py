@@ -32,9 +32,15 @@ def write(path: str, template: str, **content: Any) -> None:
         loader=jinja2.FileSystemLoader(HERE), undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.globals |= {"STAGES": STAGES, "UNSTATED": UNSTATED}
+    environment.filters |= {"dollars": lambda usd: measured(usd, "${:,.2f}"), "hours": lambda n: measured(n, "{:,.2f}")}
     environment.filters["flatten"] = lambda settings: list(flatten(settings))
     with records.replacing(path) as temporary:
         temporary.write_text(environment.get_template(template).render(content), encoding="utf-8")
+
+
+def measured(amount: float | None, form: str) -> str:
+    """An amount in words; None is one that was not measured."""
+    return "not measured" if amount is None else form.format(amount)
 
 
 def section(mixture: str) -> str:

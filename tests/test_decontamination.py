@@ -4,6 +4,7 @@ The labelled pairs of fixtures/contamination.jsonl were written for this test: a
 of it (the same problem), and two other problems (its template with other numbers or another task; its topic).
 """
 
+import contextlib
 import json
 import random
 from collections import Counter
@@ -16,6 +17,7 @@ from find_contamination import find_contamination
 from skymake import decontamination, records, sources
 from skymake.decontamination import Asked, Hit, Index, Summary
 from skymake.nano import published
+from skymake.sources.row import Drop
 
 PAIRS = Path(__file__).parent / "fixtures" / "contamination.jsonl"
 LABELLED = [json.loads(line) for line in PAIRS.read_text().splitlines()]
@@ -178,3 +180,36 @@ def test_real_training_rows_that_ask_a_benchmark(real_data):
     rules = Counter(hit.rule for hit in decontamination.compare(problems, index) if hit.held_out)
     assert rules["same"] == 4
     assert rules.total() <= 8
+
+
+@pytest.fixture
+def real_problems(real_data, tmp_path):
+    """Write the problems of a real file; returns the file."""
+
+    def write(name: str, schema: str) -> str:
+        adapter, problems = sources.adapter(schema), {}
+        for number, row in enumerate(records.read(real_data / f"{name}.jsonl", adapter.row)):
+            with contextlib.suppress(Drop):
+                question = adapter.adapt(row).question
+                problems.setdefault(question, Asked(f"{schema}-{number}", name, question))
+        return problem_file(tmp_path / name.replace("/", "-"), problems.values())
+
+    return write
+
+
+@pytest.mark.slow
+def test_the_known_overlaps_of_real_files_are_found(real_problems, tmp_path, capsys):
+    """The files' own description knows of 121 problems in both program sets, 43 of LiveCodeBench, 48 of AIME."""
+    training = [("numina/numina_amc_aime", "numina"), ("apps/apps", "apps"), ("taco/taco", "taco")]
+    benchmarks = [
+        ("numina/aimo-validation-aime_2022_2023", "aime"),
+        ("benchmarks/livecodebench_v6_problems", "livecodebench"),
+    ]
+    files = [[real_problems(*of) for of in part] for part in (training, benchmarks)]
+    find_contamination(*files, str(tmp_path / "hits"), str(tmp_path / "summary"), "real", [])
+    found = Counter((hit.set, hit.other_set) for hit in records.read(tmp_path / "hits", Hit))
+    with capsys.disabled():
+        print("\n" + "\n".join(f"{one}, {other}: {count} problems" for (one, other), count in sorted(found.items())))
+    assert found["taco/taco", "apps/apps"] >= 121
+    assert found["apps/apps", "benchmarks/livecodebench_v6_problems"] >= 43
+    assert found["numina/numina_amc_aime", "numina/aimo-validation-aime_2022_2023"] >= 48

@@ -64,6 +64,7 @@ def test_a_server_is_asked_for_what_the_config_says_and_its_token_is_no_argument
     assert pairs["--served-model-name"] == address.served == "student"
     assert pairs["--host"] == "127.0.0.1" and address.url == f"http://127.0.0.1:{pairs['--port']}/v1"
     assert (pairs["--dtype"], pairs["--max-model-len"], pairs["--tensor-parallel-size"]) == ("float32", "512", "2")
+    assert pairs["--generation-config"] == "vllm"  # a repetition penalty of the model's files would be in no config
     assert arguments[-1] == "--enforce-eager"
     assert variables["VLLM_API_KEY"] == address.token and address.token not in arguments
     assert "EXAMPLE_API_KEY" not in variables

@@ -40,6 +40,7 @@ def serving(
     port, token = free_port(), secrets.token_urlsafe(24)
     command = [environment.python, "-m", "vllm.entrypoints.openai.api_server"]
     command += ["--model", str(folder.resolve()), "--served-model-name", model]
+    command += ["--generation-config", "vllm"]  # sampling is what the config says, not what a model's files add to it
     command += ["--host", "127.0.0.1", "--port", str(port), "--dtype", wanted.dtype]
     command += ["--max-model-len", str(wanted.context), "--tensor-parallel-size", str(wanted.gpus), *wanted.arguments]
     variables = environments.variables(environment) | {

@@ -31,7 +31,7 @@ def write_dataset_card(
         name=named["dataset"].split("/")[-1],
         model=named["model"],
         page=f"{constants.ENDPOINT}/{named['model']}",
-        teacher=chosen["teacher"],
+        chosen=cards.chosen(settings, recipe),
         pairs="pairs" in chosen,
         rows=rows,
         benchmarks=settings["evaluation"]["benchmarks"],

@@ -52,7 +52,7 @@ def write_model_card(
         name=release["recipes"][recipe]["model"].split("/")[-1],
         repository=release["recipes"][recipe]["model"],
         descent=cards.descent(settings, recipe),
-        teacher=chosen["teacher"],
+        chosen=cards.chosen(settings, recipe),
         pairs="pairs" in chosen,
         rows=len(rows),
         scores=comparison.markdown(beside) if len(own) else "",

@@ -181,3 +181,12 @@ def test_what_was_generated_here_needs_no_licence():
     settings["recipes"]["first"]["student"] = settings["recipes"]["student"]["teacher"] = "seed"
     settings["sets"] = {name: {"source": "made"} for name in settings["sets"]}
     assert {work.license for work in cards.works(settings, "student")} == {""}
+
+
+def test_published_answers_without_a_key_are_not_said_to_be_checked():
+    models = {"qwq": {}, "authors": {"publishes": "still2"}}
+    recipe = {"teacher": "qwq", "sets": ["sums", "thoughts"], "other_teachers": {"thoughts": "authors"}}
+    text = cards.chosen({"models": models, "recipes": {"mixed": recipe}}, "mixed")
+    assert text.startswith("`qwq` and `authors`, chosen by graders") and "those of `authors` are as published" in text
+    recipe = {"teacher": "qwq", "sets": ["sums"]}
+    assert cards.chosen({"models": models, "recipes": {"one": recipe}}, "one").endswith("graders that check every one")

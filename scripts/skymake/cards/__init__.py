@@ -93,6 +93,15 @@ def answers(config: dict[str, Any], recipe: str) -> list[Work]:
     return found
 
 
+def chosen(config: dict[str, Any], recipe: str) -> str:
+    """Whose answers a recipe learns from, and how they were chosen, in words."""
+    models = dict.fromkeys(teachers(config["recipes"][recipe]).values())
+    published = [name for name in models if "publishes" in config["models"].get(name, {})]
+    names, authors = (" and ".join(f"`{name}`" for name in some) for some in (models, published))
+    text = f"{names}, chosen by graders that check every one"
+    return f"{text}, save that those of {authors} are as published where there is no key" if published else text
+
+
 def _model(role: str, name: str, config: dict[str, Any]) -> Work:
     entry = config["models"][name]
     if "nano" in entry:

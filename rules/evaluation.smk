@@ -44,7 +44,7 @@ rule compare_models:
         scores=of_benchmarks("scores/{model}/{benchmark}.json"),
         published=config["evaluation"]["published"],
     output:
-        csv="<results>/comparison.csv",
+        csv=report("<results>/comparison.csv", category="Scores", caption="../scripts/skymake/report/comparison.rst"),
         markdown="<results>/comparison.md",
     log:
         "<logs>/compare_models.log",

@@ -6,7 +6,7 @@
 #   comparison, scores, funnels, trainer logs -> <results>/report.html
 #   everything -> <results>/manifest.json
 from skymake.code import programs
-from skymake.inventory import inventory
+from skymake.inventory import environments, inventory
 from skymake.spending import estimates, files, made, work
 
 
@@ -50,7 +50,7 @@ rule keep_ledger:
     input:
         made(project),
     output:
-        table="<results>/ledger.csv",
+        table=report("<results>/ledger.csv", category="Costs", caption="../scripts/skymake/report/ledger.rst"),
         ledger="<results>/ledger.json",
     log:
         "<logs>/keep_ledger.log",
@@ -106,6 +106,7 @@ rule render_report:
         plan=ancient("<results>/plan.json"),
         ledger="<results>/ledger.json",
         trainer_logs=collect("<results>/checkpoints/{recipe}/trainer_log.jsonl", recipe=project.recipes),
+        environments=environments(project),
     output:
         html=report("<results>/report.html", category="Report", caption="../scripts/skymake/report/report.rst"),
     log:
@@ -125,7 +126,9 @@ rule write_manifest:
     input:
         **inventory(project),
     output:
-        manifest="<results>/manifest.json",
+        manifest=report(
+            "<results>/manifest.json", category="Made with", caption="../scripts/skymake/report/manifest.rst"
+        ),
     log:
         "<logs>/write_manifest.log",
     conda:

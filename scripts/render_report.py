@@ -10,6 +10,7 @@ import pandas as pd
 from skymake import UserError, records, rule
 from skymake import comparison as comparisons
 from skymake.decontamination import Summary
+from skymake.environments import Environment
 from skymake.funnel import Funnel
 from skymake.ledgers import Ledger
 from skymake.plans import Plan
@@ -33,6 +34,7 @@ def render_report(
     plan: str,
     ledger: str,
     trainer_logs: list[str],
+    environments: list[str],
     html: str,
     title: str,
     settings: dict[str, Any],
@@ -61,6 +63,7 @@ def render_report(
         funnels=counted,
         contamination=[records.read_json(path, Summary) for path in contamination],
         losses=losses,
+        environments={Path(path).stem: records.read_json(path, Environment) for path in environments},
         plan=records.read_json(plan, Plan),
         ledger=records.read_json(ledger, Ledger),
     )

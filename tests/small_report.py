@@ -11,13 +11,29 @@ from score_model import score_model
 from skymake import plans, records
 from skymake.costs import Device, Size
 from skymake.decontamination import Hit, Shared, Summary
+from skymake.environments import Environment
 from skymake.ledgers import Bill, Entry, Ledger
 from skymake.mixtures import Dropped
 from skymake.plans import Estimates, Payee, Plan
 from skymake.records import ChoiceCheck, Failure, MathCheck, Origin, Problem, ProgramCheck, Rejection, Trace, Verdict
 
 SAMPLING = {"temperature": 0.7, "max_tokens": 200, "samples": 2, "seed": 0}
-SETTINGS = {"project": "tiny", "seed": 0, "sampling": {"twice": SAMPLING}, "hosts": ["a & b"], "nothing": {}}
+SETTINGS = {
+    "project": "tiny",
+    "seed": 0,
+    "sources": {
+        "made": {"adapter": "numina", "nano": {"split": "train"}},
+        "taken": {"adapter": "numina", "dataset": "owner/sums", "revision": "0ddba11"},
+    },
+    "models": {
+        "base": {"nano": {"seed": 1}},
+        "teacher": {"hub": {"repository": "owner/teacher", "revision": "c0ffee"}},
+    },
+    "recipes": {"student": {"student": "base"}},
+    "sampling": {"twice": SAMPLING},
+    "hosts": ["a & b"],
+    "nothing": {},
+}
 SECRET = "a question that must not be shown"
 UNTIDY = "<script>alert('boo')</script> & thus \\boxed{5}"
 CHECKS = {"math": MathCheck("4"), "code": ProgramCheck(None, [records.Test("1", "2")]), "choice": ChoiceCheck("B", [])}
@@ -137,5 +153,8 @@ def write(folder: Path, models: dict[str, int], benchmarks: tuple[str, ...], bas
     contamination = [write_contamination(folder)] if recipes else []
     plan, ledger = write_costs(folder)
     title, settings = "tiny_project", msgspec.to_builtins(SETTINGS)
-    render_report(str(csv), scores, funnels, contamination, plan, ledger, logs, str(page), title, settings)
+    environment = str(folder / "serve.json")
+    records.write_json(environment, Environment("bin/python", "feed", ["torch==2.0", "vllm==0.1"]))
+    made = (plan, ledger, logs, [environment])
+    render_report(str(csv), scores, funnels, contamination, *made, str(page), title, settings)
     return page.read_text()

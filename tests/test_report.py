@@ -168,6 +168,10 @@ def test_the_page_shows_what_there_is(page):
         "What is 2 + 2?",
         "5 is not 4",
         "math 1",
+        "owner/sums",
+        "0ddba11",
+        "trained here from base",
+        "Environment serve: 2 packages torch==2.0, vllm==0.1",
     ):
         assert shown in text, shown
     assert "max_tokens 200" in text and "a & b" in text and "0.500" in text

@@ -56,11 +56,16 @@ def inventory(project: Project) -> dict[str, list[str]]:
     return {kind: list(dict.fromkeys(files)) for kind, files in kinds.items()}
 
 
-def _environments(project: Project) -> list[str]:
+def environments(project: Project) -> list[str]:
+    """The environments of the heavy tools that are needed."""
     needed = ["train", "serve"] if any(map(project.weights, models(project))) else []
-    return [
-        file for name in needed for file in (project.requirements(name), f"{project.results}/environments/{name}.json")
-    ]
+    return project.files("environments/{environment}.json", environment=needed)
+
+
+def _environments(project: Project) -> list[str]:
+    """The environments, and the requirement files that they are built from."""
+    built = environments(project)
+    return built + [project.requirements(path.rpartition("/")[2].removesuffix(".json")) for path in built]
 
 
 def _prompts(project: Project) -> list[str]:

@@ -38,6 +38,7 @@ def render(**content: Any) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {"colours": colours, "examples": examples, "flatten": flatten, "rejected": rejected}
+    environment.filters |= {"sources": sources, "models": models}
     environment.filters |= {"difference": comparison.difference, "gap": comparison.gap, "words": words}
     number = itertools.count()
     environment.filters["inline"] = lambda picture: inline(picture, next(number))
@@ -79,6 +80,34 @@ def examples(funnel: Funnel) -> dict[str, list[tuple[str, Example]]]:
         for example in part.examples:
             found[example.status].append((part.set, example))
     return {status: some for status, some in found.items() if some}
+
+
+def sources(settings: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """(source, where it is from, its revision) of a config."""
+    seed = f"seed {settings['seed']}"
+    return [
+        (name, source.get("dataset") or source.get("path") or "generated here", source.get("revision", seed))
+        for name, source in settings["sources"].items()
+    ]
+
+
+def models(settings: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """(model, where it is from, its revision) of a config, the trained ones last."""
+    rows = []
+    for name, model in settings["models"].items():
+        match model:
+            case {"hub": hub}:
+                rows.append((name, hub["repository"], hub["revision"]))
+            case {"api": api}:
+                rows.append((name, f"{api['id']} at {api['url']}", "as served"))
+            case {"publishes": source}:
+                rows.append((name, f"the answers that {source} publishes", "of the source"))
+            case {"nano": nano}:
+                rows.append((name, "random weights", f"seed {nano['seed']}"))
+    trained = settings["recipes"].items()
+    return rows + [
+        (name, f"trained here from {recipe['student']}", f"seed {settings['seed']}") for name, recipe in trained
+    ]
 
 
 def flatten(value: Any, prefix: str = "") -> list[tuple[str, str]]:

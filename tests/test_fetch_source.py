@@ -209,6 +209,7 @@ def attempt(hub, tmp_path):
 
     def run(statement: str, **environment) -> str:
         code = (
+            f"import logging; logging.basicConfig(filename={str(tmp_path / 'log')!r})\n"
             "import skymake, fetch_model, fetch_source, tenacity, skymake.hub as hub\n"
             "hub._snapshot.retry.wait = tenacity.wait_none()\n"
             f"try: {statement}\n"
@@ -261,8 +262,10 @@ def test_tries_again_when_the_hub_is_busy(hub, fetch):
     assert fetch() == 600
 
 
-def test_a_branch_is_followed(fetch):
+def test_a_branch_is_followed_with_a_warning_that_names_its_commit(fetch, tmp_path):
+    assert fetch() == 600 and "commit" not in (tmp_path / "log").read_text()
     assert fetch(revision="main") == 600
+    assert f"'main' is the commit {COMMIT} today" in (tmp_path / "log").read_text()
 
 
 def test_what_the_hub_does_not_have_is_named(fetch):

@@ -50,7 +50,7 @@ def test_a_name_that_stands_for_nothing_is_refused_by_its_key(config, path, said
     for part in way:
         place = place[part]
     place[last] = "nobody"
-    with pytest.raises(UserError, match=rf"config: {said} names 'nobody', which is not defined; there are: \w+"):
+    with pytest.raises(UserError, match=rf"config: {said} names 'nobody', which is none of: \w+"):
         Project(config)
 
 
@@ -167,7 +167,7 @@ def test_a_recipe_may_take_some_sets_from_other_teachers(config):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"other_teachers": {"sums_test": "teacher"}}, r"other_teachers names 'sums_test', which is not defined"),
+        ({"other_teachers": {"sums_test": "teacher"}}, r"other_teachers names 'sums_test', which is none of"),
         ({"other_teachers": {"sums": "nobody"}}, r"other_teachers\.sums names 'nobody'"),
         (
             {"other_teachers": {"sums": "authors"}},
@@ -180,6 +180,15 @@ def test_a_recipe_of_what_is_not_there_is_refused(config, change, said):
     config["models"]["authors"] = PUBLISHER
     config["recipes"]["student"] |= change
     with pytest.raises(UserError, match=said):
+        Project(config)
+
+
+def test_a_student_starts_from_weights_that_are_here(config):
+    config["models"]["hosted"] = HOSTED
+    config["recipes"]["student"]["student"] = "hosted"
+    with pytest.raises(
+        UserError, match=r"recipes\.student\.student names 'hosted', which is none of: \w+"
+    ):
         Project(config)
 
 

@@ -27,7 +27,7 @@ def validate(config: Config) -> None:
         raise ConfigError("\n".join(sorted(lines)))
     for key, name, names in references(config):
         if name not in names:
-            raise ConfigError(f"config: {key} names {name!r}, which is not defined; there are: {', '.join(names)}")
+            raise ConfigError(f"config: {key} names {name!r}, which is none of: {', '.join(names)}")
     for name in config["models"].keys() & config["recipes"].keys():
         raise ConfigError(f"config: models.{name} and recipes.{name} are both a model of that name: rename one")
     for name, recipe in config["recipes"].items():
@@ -54,6 +54,7 @@ def teachers(recipe: Config) -> dict[str, str]:
 def references(config: Config) -> Iterator[tuple[str, str, Container[str]]]:
     """Every name that the config uses: the key that uses it, the name, and the names that there are."""
     models, evaluation = [*config["models"], *config["recipes"]], config["evaluation"]
+    trained = [name for name in models if name in config["recipes"] or "engine" in config["models"][name]]
     answering = [name for name in models if "publishes" not in config["models"].get(name, {})]
     adapted = [name for name, source in config["sources"].items() if "adapter" in source]
     for name, chosen in config["sets"].items():
@@ -68,7 +69,7 @@ def references(config: Config) -> Iterator[tuple[str, str, Container[str]]]:
         if "publishes" in model:
             yield f"models.{name}.publishes", model["publishes"], adapted
     for name, recipe in config["recipes"].items():
-        yield f"recipes.{name}.student", recipe["student"], models
+        yield f"recipes.{name}.student", recipe["student"], trained
         yield f"recipes.{name}.training", recipe["training"], config["trainings"]
         yield from curation(f"recipes.{name}", recipe, config, models)
     for part in ("models", "recipes"):

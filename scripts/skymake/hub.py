@@ -48,6 +48,9 @@ def fetch(
         ) from None
     except (LocalEntryNotFoundError, HTTPError, OSError) as error:
         raise UserError(_unreachable(repository, kind, revision, error)) from None
+    if folder.name != revision:
+        told = "%s %s: %r is the commit %s today, and may be another tomorrow: name the commit in the config"
+        logging.warning(told, kind, repository, revision, folder.name)
     names = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
     chosen: dict[Path, None] = {}
     for pattern in [*patterns, *optional]:

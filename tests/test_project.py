@@ -186,9 +186,7 @@ def test_a_recipe_of_what_is_not_there_is_refused(config, change, said):
 def test_a_student_starts_from_weights_that_are_here(config):
     config["models"]["hosted"] = HOSTED
     config["recipes"]["student"]["student"] = "hosted"
-    with pytest.raises(
-        UserError, match=r"recipes\.student\.student names 'hosted', which is none of: \w+"
-    ):
+    with pytest.raises(UserError, match=r"recipes\.student\.student names 'hosted', which is none of: \w+"):
         Project(config)
 
 

@@ -174,12 +174,12 @@ def test_jobs_over_their_time_limit_go_on_with_more_time(site):
     site.check_complete()
 
 
-def test_a_node_set_down_sends_its_job_back_to_the_queue(site):
+def test_nodes_set_down_send_their_jobs_back_to_the_queue(site):
     driver, jobs = site.under_way()
-    job, node = jobs["train"]
-    slurm("scontrol", "update", f"NodeName={node}", "State=down", "Reason=test")
-    site.until("requeued", lambda: "Restarts=1" in slurm("scontrol", "show", "job", job))
-    slurm("scontrol", "update", f"JobId={job}", "StartTime=now")  # Slurm would let it wait for two minutes
+    for job, node in jobs.values():
+        slurm("scontrol", "update", f"NodeName={node}", "State=down", "Reason=test")  # it comes back by itself
+        site.until("requeued", lambda job=job: "Restarts=1" in slurm("scontrol", "show", "job", job))
+        slurm("scontrol", "update", f"JobId={job}", "StartTime=now")  # Slurm would let it wait for two minutes
     assert driver.wait() == 0
     site.check_complete()
 

@@ -14,6 +14,16 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from os import environ
 from pathlib import Path
 
+CONFIG = {
+    "model_type": "qwen2",
+    "vocab_size": 64,
+    "hidden_size": 8,
+    "intermediate_size": 8,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 1,
+    "num_key_value_heads": 1,
+    "tie_word_embeddings": True,
+}
 ANSWER_S, STEP_S, STEPS = 1.5, 1.0, 12
 
 
@@ -41,7 +51,7 @@ def note(name: str, line: str) -> None:
 def initialise(settings: str) -> None:
     """A model folder without a model: `-m skymake.nano.model SETTINGS.json`."""
     folder = Path(json.loads(Path(settings).read_text())["folder"])
-    (folder / "config.json").write_text('{"hidden_size": 8}')
+    (folder / "config.json").write_text(json.dumps(CONFIG))
     (folder / "model.safetensors").write_bytes(b"\2\0\0\0\0\0\0\0{}")
 
 

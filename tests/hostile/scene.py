@@ -1,6 +1,7 @@
 """Runs hostile programs with victims at hand: a home with a key, a secret, listeners, and a folder for marks of harm.
 
 python -m hostile.scene TIER FILE...        grades these, and prints what went wrong as JSON
+python -m hostile.scene TIER < CASES        grades the cases of other sets, one a line as JSON
 """
 
 import contextlib
@@ -11,7 +12,8 @@ import secrets
 import socket
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -24,8 +26,9 @@ from skymake.records import Origin, Problem, ProgramCheck, Test, Verdict
 FOLDER = Path(__file__).parent
 SECRET = "secret-of-the-grader"
 PAIRS = [(0, 5), (1, 6), (2, 7), (3, 8), (4, 9)]
-LIMITS = Limits(wall_factor=4.0, program_memory_mb=512)
+LIMITS = Limits(wall_factor=12.0, program_memory_mb=512)  # of wall time plenty: a busy machine is no sleeper
 CPU_S = 0.5
+GRACE_S = 10.0  # in which what was killed must be gone, on a machine that is busy
 _PR_SET_CHILD_SUBREAPER = 36
 
 
@@ -41,6 +44,14 @@ class Program(msgspec.Struct):
     tries: str
     entry: str | None = None
     needs: str | None = None
+
+
+class Case(msgspec.Struct):
+    """A program of another set, on its own tests, with what its verdict must be."""
+
+    program: Program
+    problem: Problem
+    source: str
 
 
 def index() -> list[Program]:
@@ -113,8 +124,13 @@ class Scene:
         return found
 
     def left_over(self) -> set[int]:
-        """Processes that were started since, and live."""
-        return descendants() - self._before
+        """Processes that were started since, and do not end."""
+        deadline = time.monotonic() + GRACE_S
+        while (left := descendants() - self._before) and time.monotonic() < deadline:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(-1, os.WNOHANG)  # an orphan that has ended
+            time.sleep(0.05)
+        return left
 
 
 def descendants() -> set[int]:
@@ -158,15 +174,16 @@ def complaints(program: Program, verdict: Verdict, harm: list[str]) -> Iterator[
     yield from harm
 
 
-def run(tier: str, chosen: list[Program]) -> list[dict]:
+def run(tier: str, chosen: Iterable[Program], others: Iterable[Case] = ()) -> list[dict]:
     """Grade programs in a tier, one after the other by one grader: those with complaints, and what they are."""
     programs.probe = lambda: tier
     found = []
     with Scene() as scene, ProgramGrader(LIMITS) as grader:
-        for program in chosen:
-            verdict = grader.grade_source(task(program), scene.source(program.file))
-            if wrong := list(complaints(program, verdict, scene.harm())):
-                found.append({"file": program.file, "status": verdict.status, "detail": verdict.detail, "wrong": wrong})
+        for case in [*(Case(program, task(program), scene.source(program.file)) for program in chosen), *others]:
+            verdict = grader.grade_source(case.problem, case.source)
+            if wrong := list(complaints(case.program, verdict, scene.harm())):
+                file, status, detail = case.program.file, verdict.status, verdict.detail
+                found.append({"file": file, "status": status, "detail": detail, "wrong": wrong})
         grader.close()
         if left := scene.left_over():
             found.append({"file": "", "wrong": [f"{len(left)} processes left"]})
@@ -175,7 +192,8 @@ def run(tier: str, chosen: list[Program]) -> list[dict]:
 
 def main() -> None:
     tier, *files = sys.argv[1:]
-    print(json.dumps(run(tier, [program for program in index() if program.file in files])))
+    others = msgspec.json.Decoder(Case).decode_lines(sys.stdin.buffer.read()) if not files else []
+    print(json.dumps(run(tier, [program for program in index() if program.file in files], others)))
 
 
 if __name__ == "__main__":

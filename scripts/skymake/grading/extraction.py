@@ -85,10 +85,13 @@ def statement(text: str) -> str | None:
 
 
 def bare(text: str) -> str | None:
-    """The text itself when it is nothing but an answer: one short line without words, or a number and one word."""
+    """The text itself when it is nothing but an answer: one short line without words outside of formulas, or with one
+    word beside a number.
+    """
     if len(text) > LONGEST_BARE or ("\n" in text and "\\begin" not in text):
         return None
-    return text if not WORD.search(COMMAND.sub("", text)) or COUNTED.fullmatch(text) else None
+    outside = FORMULA.sub("0", text).strip()
+    return text if not WORD.search(COMMAND.sub("", outside)) or COUNTED.fullmatch(outside) else None
 
 
 def stray(text: str) -> str | None:

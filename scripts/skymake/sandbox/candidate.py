@@ -119,7 +119,7 @@ def _run_all(run: Callable[[bytes], None], most_bytes: int) -> tuple[Ending, str
     SIZES gets how much each run that finished has printed, as soon as it has.
     """
     start = lseek(OUTPUT, 0, os.SEEK_END)
-    for number, given in enumerate(wire.unpack(_all(INPUTS))):
+    for number, given in enumerate(wire.unpack(os.pread(INPUTS, os.fstat(INPUTS).st_size, 0))):
         ending, detail = _attempt(run, given)
         if ending is not Ending.FINISHED:
             return ending, detail
@@ -195,6 +195,18 @@ def _set_streams(standard_input: int, standard_output: int) -> None:
     sys.stdout = sys.__stdout__ = _writer(1)
 
 
+def read_line(prompt: object = "", /) -> str:
+    """`input` for programs: the one of Python asks the kernel on every line whether a terminal is there, and flushes
+    what was printed, which takes far longer than to read the line.
+    """
+    if prompt != "":
+        sys.stdout.write(str(prompt))
+    line = sys.stdin.readline()
+    if not line:
+        raise EOFError("EOF when reading a line")
+    return line.removesuffix("\n")
+
+
 class Script:
     """A program that reads stdin and prints: run from its first line to its last, threads and exit functions too."""
 
@@ -204,9 +216,9 @@ class Script:
 
     def __call__(self, given: bytes) -> None:
         self._code = self._code or _compiled(self._source)
-        ftruncate(GIVEN, 0)
         lseek(GIVEN, 0, os.SEEK_SET)
         _write_all(GIVEN, given)
+        ftruncate(GIVEN, len(given))  # after writing: pages of the input before are used again
         lseek(GIVEN, 0, os.SEEK_SET)
         _set_streams(GIVEN, OUTPUT)
         output = sys.stdout
@@ -257,14 +269,6 @@ def _write_all(descriptor: int, data: bytes) -> None:
     rest = memoryview(data)
     while rest:
         rest = rest[write(descriptor, rest) :]
-
-
-def _all(descriptor: int) -> bytes:
-    parts = []
-    lseek(descriptor, 0, os.SEEK_SET)
-    while part := read(descriptor, 1 << 20):
-        parts.append(part)
-    return b"".join(parts)
 
 
 def _with_integer_keys(arguments: list) -> list:

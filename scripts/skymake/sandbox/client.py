@@ -43,34 +43,37 @@ class Sandbox:
         self._settings = json.dumps({"tier": tier, "memory_bytes": memory_bytes, "preload": preload})
         self._process: subprocess.Popen | None = None
         self._silence_s = GRACE_S
+        self._unsent = b""  # a candidate goes with its first inputs
 
     def begin(self, source: str, entry: str | None, bounds: Bounds) -> None:
         """Take a candidate; the one before ends. entry: the function to call, None for a program that reads stdin."""
         if self._process is None:
             self._start()
         self._silence_s = bounds.wall_s + GRACE_S
-        self._send(wire.CANDIDATE, json.dumps({"source": source, "entry": entry, **bounds._asdict()}).encode())
+        job = json.dumps({"source": source, "entry": entry, **bounds._asdict()})
+        self._unsent = wire.frame(wire.CANDIDATE, job.encode())
 
     def run(self, inputs: list[bytes], fresh: bool = False) -> Outcome:
         """Run the candidate on at most MOST_INPUTS inputs: each stdin, or a JSON list of arguments. Raises SandboxDied.
 
         All run in one process, which is that of the call before if it is alive; `fresh` asks for a new one.
         """
-        self._send(wire.FRESH_INPUTS if fresh else wire.INPUTS, wire.pack(inputs))
+        self._send(wire.frame(wire.FRESH_INPUTS if fresh else wire.INPUTS, wire.pack(inputs)))
         try:
-            return wire.unpack_outcome(wire.receive(self._connection.recv))
+            return wire.unpack_outcome(wire.receive(self._replies))
         except (OSError, wire.Gone) as error:
             raise self._died(error) from error
 
     def end(self) -> None:
         """End the candidate's process, if it has not died with the sandbox."""
         if self._process is not None:
-            self._send(wire.END)
+            self._send(wire.frame(wire.END))
 
     def close(self) -> None:
         """End the zygote and all that it started."""
         if self._process is None:
             return
+        self._replies.close()
         self._connection.close()
         try:
             self._process.wait(GOODBYE_S)
@@ -82,6 +85,7 @@ class Sandbox:
 
     def _start(self) -> None:
         self._connection, theirs = socket.socketpair()
+        self._replies = self._connection.makefile("rb")
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  (closed by `close`)
         with theirs:
             arguments = [str(theirs.fileno()), self._settings]
@@ -96,14 +100,15 @@ class Sandbox:
             )
         self._connection.settimeout(GRACE_S)
         try:
-            wire.receive(self._connection.recv)
+            wire.receive(self._replies)
         except (OSError, wire.Gone) as error:
             raise self._died(error) from error
 
-    def _send(self, *parts: bytes) -> None:
+    def _send(self, frame: bytes) -> None:
         self._connection.settimeout(self._silence_s)
         try:
-            self._connection.sendall(wire.frame(*parts))
+            self._connection.sendall(self._unsent + frame)
+            self._unsent = b""
         except OSError as error:
             raise self._died(error) from error
 

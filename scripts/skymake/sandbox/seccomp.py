@@ -83,11 +83,11 @@ def program(machine: str, of_zygote: bool = False) -> list[Instruction]:
     ]
     if machine == "x86_64":
         instructions += [(_AT_LEAST, 0, 1, _X32), (_RETURN, 0, 0, _KILL)]
-    for call in free.values():
-        instructions += _when(call, [(_RETURN, 0, 0, _ALLOW)])
-    for name, block in checks.items():
+    for name, block in checks.items():  # first: the kernel remembers what it may always allow, but asks for these again
         if name in number:
             instructions += _when(number[name], block)
+    for call in free.values():
+        instructions += _when(call, [(_RETURN, 0, 0, _ALLOW)])
     return [*instructions, _error(errno.EPERM)]
 
 

@@ -2,8 +2,7 @@
 
 import enum
 import struct
-from collections.abc import Callable
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 # From the grader: a candidate as JSON (see `Zygote.begin`); inputs for it, or inputs for it in a new process; its end.
 CANDIDATE, INPUTS, FRESH_INPUTS, END = b"C", b"I", b"F", b"E"
@@ -16,7 +15,6 @@ LONGEST_SIZES = 8 * MOST_INPUTS
 _SIZE = struct.Struct("<Q")
 _COUNT = struct.Struct("<I")
 _REPLY = struct.Struct("<B?dH")  # ending, alive, CPU seconds, size of the detail; then the detail, then the outputs
-_LARGEST_PIECE = 1 << 20
 
 
 class Ending(enum.IntEnum):
@@ -52,10 +50,10 @@ def frame(*parts: bytes) -> bytes:
     return b"".join((_SIZE.pack(sum(map(len, parts))), *parts))
 
 
-def receive(read: Callable[[int], bytes]) -> bytes:
-    """The content of the next frame. read: gives at most so many bytes, none at the end. Raises Gone at the end."""
-    (size,) = _SIZE.unpack(_exactly(read, _SIZE.size))
-    return _exactly(read, size)
+def receive(connection: BinaryIO) -> bytes:
+    """The content of the next frame. connection: a buffered reader. Raises Gone at the end."""
+    (size,) = _SIZE.unpack(_exactly(connection, _SIZE.size))
+    return _exactly(connection, size)
 
 
 def pack(items: list[bytes]) -> bytes:
@@ -103,11 +101,8 @@ def unpack_sizes(packed: bytes) -> list[int]:
     return [size for (size,) in _SIZE.iter_unpack(packed[:whole])]
 
 
-def _exactly(read: Callable[[int], bytes], size: int) -> bytes:
-    data = bytearray()
-    while len(data) < size:
-        piece = read(min(size - len(data), _LARGEST_PIECE))
-        if not piece:
-            raise Gone
-        data += piece
-    return bytes(data)
+def _exactly(connection: BinaryIO, size: int) -> bytes:
+    data = connection.read(size)
+    if len(data) < size:
+        raise Gone
+    return data

@@ -16,7 +16,6 @@ import signal
 import site
 import sys
 import time
-from functools import partial
 from typing import NamedTuple
 
 from skymake.sandbox import candidate, isolation, kernel, namespaces, prelude, seccomp, syscalls, wire
@@ -49,9 +48,9 @@ class Zygote:
     def serve(self) -> None:
         """Do as the frames say; raises wire.Gone in the end."""
         self._say(wire.READY)
-        read = partial(os.read, self._control)
+        frames = open(self._control, "rb", closefd=False)  # noqa: SIM115  (as long as the process)
         while True:
-            frame = wire.receive(read)
+            frame = wire.receive(frames)
             kind, body = frame[:1], frame[1:]
             if kind == wire.CANDIDATE:
                 self.begin(json.loads(body))
@@ -185,6 +184,7 @@ def warm_up(preload: list[str]) -> None:
             candidate.NAMES["np"] = candidate.NAMES["numpy"] = module
     site.setquit()  # `exit` and `quit`
     vars(builtins).update({name: value for name, value in candidate.NAMES.items() if not hasattr(builtins, name)})
+    builtins.input = candidate.read_line
     sys.set_int_max_str_digits(0)  # the sites' own limits are time and memory
 
 

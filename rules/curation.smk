@@ -54,7 +54,6 @@ rule reformat_traces:
 rule rewrite_traces:
     """Traces restated in the four-marker format by a rewriter model, and held to the contract with it."""
     input:
-        ancient("<results>/plan.json"),  # nothing is paid before the plan is within the budget
         engine=of("rewriter", "shard", project.of_rewriter(project.engine)),
         problems="<results>/problems/{set}/{shard}.jsonl",
         traces=of("rewriter", "model", "set", "shard", project.to_rewrite),
@@ -82,6 +81,7 @@ rule rewrite_traces:
         endpoint=of("rewriter", project.of_rewriter(project.endpoint)),
         store=config["store"],
         failure_share=config["failure_share"],
+        plan=project.plan,
     script:
         "../scripts/rewrite_traces.py"
 

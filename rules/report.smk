@@ -103,7 +103,7 @@ rule render_report:
             "<results>/contamination/{recipe}/summary.json",
             recipe=project.mixed + project.paired,
         ),
-        plan=ancient("<results>/plan.json"),
+        plan="<results>/plan.json",
         ledger="<results>/ledger.json",
         trainer_logs=collect("<results>/checkpoints/{recipe}/trainer_log.jsonl", recipe=project.recipes),
         environments=environments(project),

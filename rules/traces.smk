@@ -30,7 +30,6 @@ rule serve_model:
 rule sample_traces:
     """A model's answers to a shard of a set: from the store what was answered before, from the model the rest."""
     input:
-        ancient("<results>/plan.json"),  # nothing is paid before the plan is within the budget
         engine=of("model", "shard", project.engine),
         weights=of("model", project.weights),
         problems="<results>/problems/{set}/{shard}.jsonl",
@@ -55,6 +54,7 @@ rule sample_traces:
         endpoint=of("model", project.endpoint),
         store=config["store"],
         failure_share=config["failure_share"],
+        plan=project.plan,
     script:
         "../scripts/sample_traces.py"
 

@@ -4,7 +4,6 @@
 rule train_student:
     """A student fine-tuned by LLaMA-Factory; the run lives in the store, where an interrupted one resumes."""
     input:
-        ancient("<results>/plan.json"),  # nothing is paid before the plan is within the budget
         environment="<results>/environments/train.json",
         train="<results>/mixtures/{recipe}/train.jsonl",
         info="<results>/mixtures/{recipe}/dataset_info.json",

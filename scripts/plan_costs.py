@@ -24,7 +24,8 @@ def plan_costs(
     Raises UserError with the plan when what is due exceeds the budget, unless the config allows that.
     """
     wanted, known = msgspec.convert(work, Work), msgspec.convert(estimates, Estimates)
-    counted = Plan(project, known, devices, list(lines(wanted, known, Store(store))))
+    problems = {path: plans.digest(path) for part in wanted.samplings for path in part.problems}
+    counted = Plan(project, problems, known, devices, list(lines(wanted, known, Store(store))))
     text, due = plans.markdown(counted), counted.total("rest").usd
     if due > known.budget_usd and known.over_budget == "refuse":
         raise UserError(

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from skymake import markers, prompts, records, rule
+from skymake import markers, plans, prompts, records, rule
 from skymake.answers import ask_all, identify, trace_of
 from skymake.endpoint import Address, described
 from skymake.records import Problem, ProgramCheck, Rejection, Trace
@@ -35,6 +35,7 @@ def rewrite_traces(
     endpoint: dict[str, Any],
     store: str,
     failure_share: float,
+    plan: str,
 ) -> None:
     """Restate the traces of this shard's problems, and write beside them the rejections, and the rewriter's answers as
     they came, whose key is that of the request to the rewriter.
@@ -65,6 +66,7 @@ def rewrite_traces(
         described(endpoint, model),
         records.read_json(engine, Address) if engine else None,
         failure_share,
+        lambda: plans.permit(plan, problems),
     )
     counts: Counter[str] = Counter()
     with (

@@ -3,7 +3,7 @@
 import logging
 from typing import Any
 
-from skymake import records, rule
+from skymake import plans, records, rule
 from skymake.answers import ask_all, identify, requests_for, summary, trace_of
 from skymake.endpoint import Address, described
 from skymake.records import Failure
@@ -27,12 +27,14 @@ def sample_traces(
     endpoint: dict[str, Any],
     store: str,
     failure_share: float,
+    plan: str,
 ) -> None:
     """Write the traces of a model for a file of problems, in the order (problem, sample), and the failures beside them.
 
     engine: description of the running server; empty for a hosted model. weights: manifest of local weights, whose
     digest identifies the model; empty where `identity` does. system: file of the system prompt, or empty.
     sampling: `samples` per problem, `seed`, and the parameters sent to the engine. store: root of the completion store.
+    plan: must have counted the problems before anything is asked; "" where nothing costs money.
     Raises UserError when more than `failure_share` of the requests failed.
     """
     identity = identify(weights, identity)
@@ -45,6 +47,7 @@ def sample_traces(
         described(endpoint, model),
         records.read_json(engine, Address) if engine else None,
         failure_share,
+        lambda: plans.permit(plan, problems),
     )
     keys = [(problem, request.sample, request.key) for problem, request in asked]
     there = (place for place in keys if place[2] in completions)

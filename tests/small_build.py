@@ -84,9 +84,8 @@ class SmallBuild:
         raw, failures = of("traces/raw/oracle/{}/0.jsonl", name), of("failures/oracle/{}/0.jsonl", name)
         identity, endpoint = project.identity("oracle"), project.endpoint("oracle")
         common = {"model": "oracle", "identity": identity, "set": name, "endpoint": endpoint}
-        sample_traces(
-            "", problems, "", **asked, traces=raw, failures=failures, **common, store="store", failure_share=0
-        )
+        common |= {"traces": raw, "failures": failures, "store": "store", "failure_share": 0, "plan": ""}
+        sample_traces("", problems, "", **asked, **common)
         verdicts, limits = of("verdicts/raw/oracle/{}/0.jsonl", name), project.config["grading"]
         grade_traces(problems, raw, quarantine, verdicts, limits, False, 1)
         if name not in project.config["evaluation"]["benchmarks"]:

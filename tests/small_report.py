@@ -133,7 +133,7 @@ def write_costs(folder: Path) -> tuple[str, str]:
     estimates = Estimates("2026-01-01", Device("H1", 100.0, 2.0), factors, 3.0, 0.7, known, 9.0, "refuse")
     sampling = plans.asking("sampling", estimates, "teacher", "sums", 8, 2, (10.0, 40.0), True)
     training = plans.training(estimates, "base", "student", {(10.0, 40.0): 5.0}, 3, False)
-    records.write_json(folder / "plan.json", Plan("tiny", estimates, 1, [sampling, training]))
+    records.write_json(folder / "plan.json", Plan("tiny", {}, estimates, 1, [sampling, training]))
     taken = [Entry("sampling", "teacher", "sums", ["student"], 8, 80, 350, 0.1, 0.5, 1.0)]
     taken.append(Entry("training", "base", "student", ["student"], 4, 0, 0, 0.0, None, None))
     bill = Bill("student", 4, 1.0, 0.0, None, None, 350)

@@ -59,7 +59,7 @@ class Desk:
                 **{"weights": "", "system": "", "model": "mini", "identity": "mini", "set": "s"},
                 "sampling": {"temperature": 0.0, "max_tokens": 100, "samples": 1, "seed": 0},
                 "endpoint": nothing | limits,
-                **{"rewriter": self.rewriter, "store": self.folder / "store", "failure_share": 1.0},
+                **{"rewriter": self.rewriter, "store": self.folder / "store", "failure_share": 1.0, "plan": ""},
             }
             rewrite_traces(**arguments | changes)
         kept, rejected = ("reformatted", Trace), ("rejections", Rejection)

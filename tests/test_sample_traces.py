@@ -66,6 +66,7 @@ class Workplace:
             endpoint=self.endpoint,
             store=self.path("store"),
             failure_share=0.1,
+            plan="",
         )
 
     def sample(self, server: FaultyServer | None, problems: list[Problem], shard: int = 0, **changes) -> list[Trace]:
@@ -103,20 +104,20 @@ def test_only_the_difference_is_asked(place):
             place.sample(server, *arguments, **changes)
             return len(server.seen) - before
 
-        place.sampling["samples"] = 2
-        assert asked(PROBLEMS[:50]) == 50 * 2
-        assert asked(PROBLEMS[:50]) == 0
-        assert asked(PROBLEMS) == 50 * 2, "50 problems more cost 50 x k"
         place.sampling["samples"] = 4
-        assert asked(PROBLEMS) == 100 * 2, "k from 2 to 4 costs the difference"
+        assert asked(PROBLEMS[:50]) == 50 * 4
+        assert asked(PROBLEMS[:50]) == 0
+        assert asked(PROBLEMS) == 50 * 4, "50 problems more cost 50 x k"
+        place.sampling["samples"] = 8
+        assert asked(PROBLEMS) == 100 * 4, "k from 4 to 8 costs the difference"
         assert asked(PROBLEMS[::-1]) == 0, "the order is nothing"
         assert asked(PROBLEMS[:30], shard=0) + asked(PROBLEMS[30:], shard=1) == 0, "the number of shards is nothing"
-        assert asked(PROBLEMS, sampling=place.sampling | {"temperature": 0.6}) == 100 * 4, "all at a new temperature"
+        assert asked(PROBLEMS, sampling=place.sampling | {"temperature": 0.6}) == 100 * 8, "all at a new temperature"
         Path(place.path("manifest.json")).write_text('{"digest": "00fe"}')
-        assert asked(PROBLEMS[:10]) == 10 * 4, "other weights are another model"
+        assert asked(PROBLEMS[:10]) == 10 * 8, "other weights are another model"
         Path(place.path("math.jinja")).write_text("{{ question }}")
-        assert asked(PROBLEMS[:10]) == 10 * 4, "a new prompt is a new question"
-        assert asked(PROBLEMS[:10], weights=[], identity="https://api m") == 10 * 4
+        assert asked(PROBLEMS[:10]) == 10 * 8, "a new prompt is a new question"
+        assert asked(PROBLEMS[:10], weights=[], identity="https://api m") == 10 * 8
 
 
 def test_nothing_missing_needs_no_server(place):

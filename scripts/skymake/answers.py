@@ -39,10 +39,12 @@ def ask_all(
     endpoint: Endpoint,
     server: Address | None,
     failure_share: float,
+    permit: Callable[[], None],
 ) -> tuple[Completions, dict[str, FailedRequest]]:
     """The completions of all requests, by key, and the failures of this run, by key. Equal requests are asked once.
 
-    asked: gives the requests, each time it is called; they need not fit into memory.
+    asked: gives the requests, each time it is called; they need not fit into memory. permit: raises UserError when
+    what is missing may not be paid for.
 
     An answer is in the store before it counts. Raises UserError as soon as more than `failure_share` of the requests
     have failed, or when none can be answered; what was answered until then is kept.
@@ -54,6 +56,7 @@ def ask_all(
     log.info("%s, %s: %d requests, %d of them to ask", model, set, len(wanted), len(missing))
     if not missing:
         return completions, failures
+    permit()
 
     def keep(entry: Entry) -> None:
         offset = segment.append(entry)

@@ -1,9 +1,11 @@
 """What a project is going to cost, line by line: sampling, rewriting, training; before any of it is paid."""
 
+import hashlib
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Literal
 
-from skymake import costs
+from skymake import UserError, costs, records
 from skymake.costs import Cost, Device, Price, Size
 from skymake.records import Record
 
@@ -70,9 +72,10 @@ class Line(Record):
 
 
 class Plan(Record):
-    """All lines, and what they rest on."""
+    """All lines, and what they rest on. problems: the files that were counted -> their SHA-256."""
 
     project: str
+    problems: dict[str, str]
     estimates: Estimates
     devices: int
     lines: list[Line]
@@ -81,6 +84,21 @@ class Plan(Record):
         """The sum over a stage, or over all."""
         lines = [line for line in self.lines if stage in (None, line.stage)]
         return sum((getattr(line, part) for line in lines), costs.NOTHING)
+
+
+def permit(plan: str, problems: str) -> None:
+    """Raises UserError unless a plan within the budget counted these problems. plan: "" where nothing costs money."""
+    if not plan:
+        return
+    counted = records.read_json(plan, Plan).problems if Path(plan).exists() else {}
+    if counted.get(problems) != digest(problems):
+        raise UserError(f"{problems} costs money that {plan} has not counted: run `snakemake plan`, read it, run again")
+
+
+def digest(path: str) -> str:
+    """SHA-256 of a file."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def priced(share: float, cost: Cost) -> Cost:

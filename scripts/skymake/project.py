@@ -100,6 +100,13 @@ class Project:
         return self.config["sampling"][self.config["sets"][name]["sampling"]]
 
     @property
+    def plan(self) -> str:
+        """The plan that allows to pay, which must be there before; "" where nothing costs money."""
+        known = self.config["costs"]
+        paid = known["device"]["usd_per_hour"] or any("price" in model for model in known["models"].values())
+        return f"{self.results}/plan.json" if paid else ""
+
+    @property
     def publishing(self) -> list[str]:
         """The models that stand for the answers of a source, and are never asked."""
         return self.having("models", "publishes")

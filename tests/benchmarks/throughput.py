@@ -71,6 +71,7 @@ class Bench:
                 endpoint=self.endpoint,
                 store=store,
                 failure_share=0.0,
+                plan="",
                 **files,
             )
             seconds = time.monotonic() - started

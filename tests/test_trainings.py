@@ -6,14 +6,17 @@ What LLaMA-Factory and DeepSpeed do is tested as they do it, so every training c
 import contextlib
 import hashlib
 import json
+import os
 import random
 import re
 import resource
+import signal
 import subprocess
 import threading
 import time
 from pathlib import Path
 
+import msgspec
 import psutil
 import pytest
 import small_training
@@ -69,7 +72,11 @@ print(max((a - b).abs().max().item() for a, b in pairs))
 """
 
 
-def test_zero3_on_one_rank_learns_what_a_plain_training_does(plain, base, train, tmp_path):
+def test_zero3_on_one_rank_learns_what_a_plain_training_does(plain, base, train, tmp_path, monkeypatch):
+    for operator in ("cpu_adam", "deepspeed_shm_comm"):  # what a killed compiler leaves
+        (tmp_path / "extensions" / operator).mkdir(parents=True)
+        (tmp_path / "extensions" / operator / "lock").touch()
+    monkeypatch.setenv("TORCH_EXTENSIONS_DIR", str(tmp_path / "extensions"))
     run = small_training.prepared(tmp_path, base, train, deepspeed="zero3_offload")
     small_training.carry_out(run, base, train)
     assert small_training.losses(run) == pytest.approx(small_training.losses(plain), abs=1e-4)
@@ -88,26 +95,51 @@ def test_zero3_on_two_ranks_stops_in_time_and_goes_on_as_if_it_had_not(plain, ba
     assert float(in_environment(COMPARE, run.output, plain.output)) < 1e-3
 
 
-def kill(run: Run, step: int) -> None:
-    """Kill the trainer with all its children, without a warning, once it has logged a step."""
+@pytest.fixture
+def slurm_job(tmp_path, monkeypatch) -> None:
+    """A job of two nodes, both of them this machine."""
+    tools = {
+        "squeue": "echo 'node[1-2]'",
+        "scontrol": "echo localhost; echo localhost",
+        "srun": 'shift 4; "$@" & first=$!; "$@"; wait $first',
+    }
+    for name, program in tools.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{program}\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.setenv("SLURM_JOB_ID", str(os.getpid()))
+
+
+def test_two_nodes_of_a_slurm_job_train_together(slurm_job, plain, base, train, tmp_path):
+    """Spread over the nodes without DeepSpeed, too."""
+    run = small_training.prepared(tmp_path, base, train, msgspec.structs.replace(TOGETHER, nodes=2))
+    small_training.carry_out(run, base, train)
+    assert small_training.losses(run) == pytest.approx(small_training.losses(plain), abs=1e-4)
+
+
+def send(signal_number: int, run: Run, step: int) -> None:
+    """Send a signal to the trainer once it has logged a step."""
     steps = run.output / "trainer_log.jsonl"
     while not steps.exists() or steps.read_bytes().count(b"\n") < step:
         time.sleep(0.005)
     for child in psutil.Process().children(recursive=True):
         if str(run.folder / "settings.yaml") in child.cmdline():
-            child.kill()
+            child.send_signal(signal_number)
 
 
-def test_a_killed_run_goes_on_from_its_checkpoint_to_the_same_weights(plain, base, train, tmp_path):
+@pytest.mark.parametrize(
+    ("signal_number", "said", "saved"),
+    [(signal.SIGKILL, "training failed", TRAINING.save_steps), (signal.SIGTERM, "stopped in time", 1)],
+)
+def test_a_run_cut_short_goes_on_to_the_same_weights(signal_number, said, saved, plain, base, train, tmp_path):
     run, step = small_training.prepared(tmp_path, base, train), random.randint(5, 25)
-    killer = threading.Thread(target=kill, args=(run, step), daemon=True)
-    killer.start()
-    with pytest.raises(UserError, match="training failed"):
+    threading.Thread(target=send, args=(signal_number, run, step), daemon=True).start()
+    with pytest.raises(UserError, match=said):
         small_training.carry_out(run, base, train)
     assert not run.finished
     small_training.carry_out(run, base, train)
     first, second = attempts(run)
-    assert 0 < second.first <= first.last < 36 and second.first % TRAINING.save_steps == 0 and second.last == 36
+    assert 0 < second.first <= first.last < second.last == 36 and second.first % saved == 0
     assert weights_of(run) == weights_of(plain)
     assert [logged.current_steps for logged in run.state().steps()] == list(range(1, 37))
 

@@ -23,6 +23,7 @@ rule train_student:
         devices=config["devices"],
         nodes=config["nodes"],
         hardware=config["hardware"],
+        tflops=config["costs"]["device"]["tflops"],
         seed=config["seed"],
         store=config["store"],
     script:

@@ -124,7 +124,7 @@ def trained(part: Training, asked: dict[tuple[str, str], Asked], estimates: Esti
         rows[system + mean, estimates.models[part.base].answer_tokens] = part.corpus_rows
     done = all(each.held == each.count for each in found) and Path(part.checkpoint).exists()
     cut = {clip(tokens, part.cutoff_tokens): count for tokens, count in rows.items()}
-    return plans.training(estimates, part.base, part.recipe, cut, part.epochs, done)
+    return plans.training(estimates, part.base, part.recipe, cut, part.epochs, part.utilisation, done)
 
 
 def stays(asked: Asked, estimates: Estimates) -> float:

@@ -28,6 +28,7 @@ def train_student(
     devices: int,
     nodes: int,
     hardware: dict[str, Any] | None,
+    tflops: float,
     seed: int,
     store: str,
 ) -> None:
@@ -36,7 +37,7 @@ def train_student(
     train, info: a mixture and its dataset_info.json. base: manifest of the weights to start from. steps: what was
     logged, a line a step. settings: an entry of `trainings`. marked: whether answers must be in the four-marker
     format. devices: how many of `device` train together, on how many nodes. hardware: one of these; None to check no
-    memory.
+    memory. tflops: the peak of a device.
     """
     chosen, machine = msgspec.convert(settings, Training), Machine(device, devices, nodes)
     mixture, (start, started_from) = Path(train), weights.load(base)
@@ -53,9 +54,8 @@ def train_student(
             memory.check(shape, chosen, machine, there)
         tools = environments.load(environment)
         left = measured(tools, mixture, start, chosen, run.folder)
-        if there and chosen.utilisation:
-            hours = memory.hours(shape, chosen, left.tokens, left.rows, machine, there.tflops)
-            logging.info("about %.1f hours, by the assumed utilisation", hours)
+        hours = memory.hours(shape, chosen, left.tokens, left.rows, machine, tflops)
+        logging.info("about %.2f hours, by the assumed utilisation", hours)
         run.train(tools, start, left)
     records.write(steps, run.state().steps())
     weights.link(run.output, Path(manifest))

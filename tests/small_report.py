@@ -129,10 +129,10 @@ def write_log(path: Path) -> str:
 def write_costs(folder: Path) -> tuple[str, str]:
     """A plan of two lines, and the ledger with what they took: one was not measured."""
     known = {"teacher": Payee(40, Size(1e9, 2, 64)), "base": Payee(40, Size(1e9, 2, 64))}
-    factors = {"sampling": {"batches": 0.1}, "training": {"kernels": 0.4, "waiting": 0.5}}
+    factors, kept = {"batches": 0.1}, {"kernels": 0.4, "waiting": 0.5}
     estimates = Estimates("2026-01-01", Device("H1", 100.0, 2.0), factors, 3.0, 0.7, known, 9.0, "refuse")
     sampling = plans.asking("sampling", estimates, "teacher", "sums", 8, 2, (10.0, 40.0), True)
-    training = plans.training(estimates, "base", "student", {(10.0, 40.0): 5.0}, 3, False)
+    training = plans.training(estimates, "base", "student", {(10.0, 40.0): 5.0}, 3, kept, False)
     records.write_json(folder / "plan.json", Plan("tiny", {}, estimates, 1, [sampling, training]))
     taken = [Entry("sampling", "teacher", "sums", ["student"], 8, 80, 350, 0.1, 0.5, 1.0)]
     taken.append(Entry("training", "base", "student", ["student"], 4, 0, 0, 0.0, None, None))

@@ -28,7 +28,7 @@ TRAINING = Training(
     save_minutes=0.5,
     wall_hours=None,
     wandb="none",
-    utilisation=None,
+    utilisation={"everything": 0.1},
     settings={
         "learning_rate": 1e-3,
         "lr_scheduler_type": "cosine",

@@ -19,7 +19,7 @@ from skymake.spending import Rewriting, Sampling, Training, Work
 
 SIZE = Size(1e9, 2, 64)
 MODELS = {"teacher": Payee(40, SIZE), "base": Payee(40, SIZE), "mini": Payee(40, price=Price(1.0, 10.0))}
-FACTORS = {"sampling": {"batches": 0.1}, "training": {"kernels": 0.4}}
+FACTORS = {"batches": 0.1}
 ESTIMATES = Estimates("2026-01-01", Device("H1", 100.0, 2.0), FACTORS, 3.0, 0.7, MODELS, 9.0, "refuse")
 
 
@@ -53,7 +53,9 @@ def paid(tmp_path) -> Ledger:
     checkpoint = manifest(tmp_path / "student", "bb")
     (tmp_path / "student" / "model.safetensors").symlink_to(run / "model" / "model.safetensors")
     provenance = str(tmp_path / "provenance")
-    training = Training("student", "base", "", {"sums": "teacher"}, {}, 1, 0, 3.0, 99, checkpoint, "nice", provenance)
+    training = Training(
+        "student", "base", "", {"sums": "teacher"}, {}, 1, 0, 3.0, {"kernels": 0.4}, 99, checkpoint, "nice", provenance
+    )
     for number, (weights, seconds) in enumerate([("aa", 3600.0), ("aa", 1800.0), ("other weights", 9999.0)]):
         records.write_json(store / "serving" / "teacher" / f"{number}.json", Served(weights, 2, 0.0, seconds))
     work, known = (msgspec.to_builtins(thing) for thing in (Work(samplings, rewritings, [training]), ESTIMATES))

@@ -24,12 +24,11 @@ CHECKPOINT = 16  # bytes a parameter: weights twice, in 16 bits, and the optimiz
 
 
 class Hardware(Record):
-    """One of the machines. gpu: the name of its devices. memory_gib: of a device. tflops: a device's bfloat16 peak."""
+    """One of the machines. gpu: the name of its devices. memory_gib: of a device. host_memory_gib: beside them."""
 
     gpu: str
     memory_gib: float
     host_memory_gib: float
-    tflops: float
 
 
 class Need(Record):
@@ -141,5 +140,5 @@ def hours(shape: Architecture, training: Training, tokens: int, rows: int, machi
     """Hours that a training on `rows` rows of `tokens` tokens is expected to take, by its assumed utilisation."""
     size = Size(shape.parameters, shape.layers, shape.queries)
     flops = costs.training_flops(size, tokens * training.epochs, tokens / rows)
-    share = costs.utilisation(training.utilisation or {})
+    share = costs.utilisation(training.utilisation)
     return flops / (machine.devices * tflops * 1e12 * share) / 3600

@@ -24,13 +24,13 @@ class Payee(Record):
 class Estimates(Record):
     """What a plan rests on; the section `costs` of the config.
 
-    priced: the date of all prices. utilisation: `sampling` and `training` -> the factors that leave a share of the
-    device's peak. accepted: the share of traces that end in a mixture.
+    priced: the date of all prices. utilisation: what sampling leaves of the device's peak, factor by factor.
+    accepted: the share of traces that end in a mixture.
     """
 
     priced: str
     device: Device
-    utilisation: dict[Literal["sampling", "training"], dict[str, float]]
+    utilisation: dict[str, float]
     characters_per_token: float
     accepted: float
     models: dict[str, Payee]
@@ -43,12 +43,12 @@ class Estimates(Record):
         if payee.price:
             return payee.price.cost(prompt_tokens, completion_tokens)
         flops = costs.forward_flops(payee.size, prompt_tokens + completion_tokens, length)
-        return costs.computing(flops, self.device, self.utilisation["sampling"])
+        return costs.computing(flops, self.device, self.utilisation)
 
-    def training(self, model: str, tokens: float, length: float) -> Cost:
-        """The cost of training a model on so many tokens, in rows of `length` tokens."""
+    def training(self, model: str, tokens: float, length: float, factors: Mapping[str, float]) -> Cost:
+        """The cost of training a model on so many tokens, in rows of `length`; `factors` are left of the peak."""
         flops = costs.training_flops(self.models[model].size, tokens, length)
-        return costs.computing(flops, self.device, self.utilisation["training"])
+        return costs.computing(flops, self.device, factors)
 
 
 class Line(Record):
@@ -56,7 +56,7 @@ class Line(Record):
 
     count: requests or rows in all. due: those still to pay. prompt_tokens, completion_tokens: of one, on average; a
     training's are those of a row. measured: whether the lengths are those of answers in the store. whole: the cost of
-    all of them. rest: of those that are due.
+    all of them. rest: of those that are due. utilisation: of a training, what it leaves of the device's peak.
     """
 
     stage: Literal["sampling", "rewriting", "training"]
@@ -69,6 +69,7 @@ class Line(Record):
     measured: bool
     whole: Cost
     rest: Cost
+    utilisation: dict[str, float] | None = None
 
 
 class Plan(Record):
@@ -123,14 +124,20 @@ def asking(
 
 
 def training(
-    estimates: Estimates, model: str, recipe: str, rows: Mapping[tuple[float, float], float], epochs: float, done: bool
+    estimates: Estimates,
+    model: str,
+    recipe: str,
+    rows: Mapping[tuple[float, float], float],
+    epochs: float,
+    utilisation: dict[str, float],
+    done: bool,
 ) -> Line:
     """The line of a training. rows: (tokens of a prompt, tokens of an answer) -> how many such rows."""
     count = sum(rows.values())
     prompt, answer = (sum(pair[part] * n for pair, n in rows.items()) / max(count, 1) for part in (0, 1))
-    whole = estimates.training(model, count * (prompt + answer) * epochs, prompt + answer)
+    whole = estimates.training(model, count * (prompt + answer) * epochs, prompt + answer, utilisation)
     due, rest = (0, costs.NOTHING) if done else (count, whole)
-    return Line("training", model, recipe, count, due, prompt, answer, False, whole, rest)
+    return Line("training", model, recipe, count, due, prompt, answer, False, whole, rest, utilisation)
 
 
 def markdown(plan: Plan) -> str:
@@ -166,15 +173,22 @@ def _amounts(cost: Cost) -> str:
     return f"{cost.gpu_hours:,.2f} | {cost.usd:,.2f}"
 
 
+def _used(factors: Mapping[str, float]) -> str:
+    parts = " x ".join(f"{share:g} {name.replace('_', ' ')}" for name, share in factors.items())
+    return f"{costs.utilisation(factors):.1%} ({parts})"
+
+
 def _foot(plan: Plan) -> Iterator[str]:
     estimates, device = plan.estimates, plan.estimates.device
     yield ""
     yield f"Prices of {estimates.priced}: an hour of one {device.name} ${device.usd_per_hour:g}. Its peak is"
     yield f"{device.tflops:g} TFLOP/s, of which"
     yield ""
-    for stage, factors in estimates.utilisation.items():
-        parts = " x ".join(f"{share:g} {name.replace('_', ' ')}" for name, share in factors.items())
-        yield f"- {stage} uses {costs.utilisation(factors):.1%}: {parts};"
+    yield f"- sampling uses {_used(estimates.utilisation)};"
+    for line in plan.lines:
+        if line.utilisation:
+            hours = line.whole.gpu_hours / plan.devices
+            yield f"- training {line.subject} uses {_used(line.utilisation)}: {hours:,.1f} hours on {plan.devices};"
     hours = plan.total("whole", "training").gpu_hours / plan.devices
     yield f"- {plan.devices} of them train for {hours:,.1f} hours in all."
     yield ""

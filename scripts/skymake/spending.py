@@ -52,6 +52,7 @@ class Training(Record):
     answers: int
     corpus_rows: int
     epochs: float
+    utilisation: dict[str, float]
     cutoff_tokens: int
     checkpoint: str
     rewriter: str | None
@@ -179,6 +180,7 @@ def _training(project: Project, recipe: str) -> Training:
         answers=2 if "pairs" in entry else 1,
         corpus_rows=entry.get("corpus", {}).get("rows", 0),
         epochs=training["epochs"],
+        utilisation=training["utilisation"],
         cutoff_tokens=training["cutoff_tokens"],
         checkpoint=f"{project.results}/checkpoints/{recipe}/manifest.json",
         rewriter=entry.get("rewriter"),

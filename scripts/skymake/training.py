@@ -54,7 +54,7 @@ class Training(records.Record):
     save_minutes: float
     wall_hours: float | None
     wandb: str
-    utilisation: dict[str, float] | None
+    utilisation: dict[str, float]
     settings: dict[str, Any]
     preference: Preference | None = None
 

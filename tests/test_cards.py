@@ -132,7 +132,7 @@ def test_funnel_mixture_training_versions_and_prompt_are_of_the_build(files):
     assert "| sums | 9 | 8 | 8 | 5 | 5 | 4 | 3 |" in card
     assert "| sums | kept | 3 |" in card and "# Mixture" not in card
     assert "learnt from 3\nanswers of `qwq`" in card and "student ← first ← qwen" in card
-    assert "20 steps" in card and "0.5000" in card and "| settings.learning_rate | 1e-05 |" in card
+    assert "At step 20 of 20" in card and "0.5000" in card and "| settings.learning_rate | 1e-05 |" in card
     assert "| llamafactory | 0.9.5 |" in card and "| vllm | 0.32.0 |" in card and "`d1ge57`" in card
     assert "Think twice." in card
 

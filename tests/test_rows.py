@@ -5,7 +5,7 @@ import json
 import pytest
 from small_training import mixture
 
-from skymake import UserError, mixtures, records, rows
+from skymake import UserError, markers, mixtures, records, rows
 
 
 @pytest.fixture
@@ -55,6 +55,15 @@ def test_of_many_bad_rows_the_first_are_named_and_the_others_counted(train):
     with pytest.raises(UserError) as told:
         rows.check(train, pairs=False, marked=False)
     assert str(told.value).count("train.jsonl:") == rows.SHOWN and "and 4 more" in str(told.value)
+
+
+def test_only_the_answer_to_learn_must_be_in_markers(train):
+    good, bare = markers.join("2 + 3", "5"), "6"
+    records.write(train, [mixtures.pair("", "?", good, bare)])
+    assert rows.check(train, pairs=True, marked=True) == 1
+    records.write(train, [mixtures.pair("", "?", bare, good)])
+    with pytest.raises(UserError, match="four markers once and in order"):
+        rows.check(train, pairs=True, marked=True)
 
 
 def test_both_answers_of_a_pair_are_looked_at(train):

@@ -48,18 +48,18 @@ def check(train: Path, pairs: bool, marked: bool) -> int:
 
 def faults(row: Row | Pair, marked: bool) -> Iterator[str]:
     """What is wrong with a row."""
-    for turns in conversations(row):
+    for place, turns in enumerate(conversations(row)):
         roles = [turn.role for turn in turns]
         if not roles or roles != ["user", "assistant"] * (len(roles) // 2):
             yield f"the roles are {', '.join(roles) or 'none'}; they must be user and assistant in turn"
         elif empty := [turn.role for turn in turns if not turn.value.strip()]:
             yield f"a turn of the {empty[0]} is empty"
-        elif marked and markers.parse(turns[-1].value) is None:
+        elif marked and place == 0 and markers.parse(turns[-1].value) is None:  # what is unlearnt may lack them
             yield "the answer does not hold each of the four markers once and in order"
 
 
 def conversations(row: Row | Pair) -> list[list[Turn]]:
-    """The conversations of a row, or both of a pair."""
+    """The conversation of a row, or both of a pair, the one to learn first."""
     if isinstance(row, Row):
         return [row.conversations]
     return [[*row.conversations, row.chosen], [*row.conversations, row.rejected]]

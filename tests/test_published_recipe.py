@@ -64,6 +64,7 @@ def write_sources(folder) -> None:
 def config(url: str) -> dict:
     own = {"path": "data", "revision": "1"}
     chosen = {"prompt": "math", "sampling": "once", "filters": {}, "limit": None, "time_limit_s": 4.0}
+    size, free = {"answer_tokens": 30}, {"prompt_usd": 0.0, "completion_usd": 0.0}
     api = {"url": url, "id": "adder", "key_env": None, "concurrency": 8, "timeout_s": 30.0, "attempts": 2}
     return {
         "project": "published",
@@ -104,6 +105,7 @@ def config(url: str) -> dict:
                 "system": {"source": "published", "column": "system"},
             }
         },
+        "costs": {"models": {"adder": {**size, "price": free}, "authors": size}},
         "evaluation": {"models": ["adder"], "benchmarks": ["exam"], "baseline": "adder", "published": []},
     }
 

@@ -41,6 +41,7 @@ def real(build, real_data) -> dict[str, SetFunnel]:
             name: {**chosen, "source": f"real_{name}", "prompt": prompt, "limit": 40} for name, (_, prompt, _) in rows
         },
         "models": {"authors": {"publishes": "real_thoughts", "system": None}},
+        "costs": {"models": {"authors": {"answer_tokens": 2000}}},
         "recipes": {"real": {**recipe, "other_teachers": {"thoughts": "authors"}}},
         "evaluation": {"models": ["teacher"], "benchmarks": BENCHMARKS, "baseline": "teacher"},
     }

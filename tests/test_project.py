@@ -205,6 +205,7 @@ def test_labels_are_published_or_rated_by_a_model(config):
     assert Project(config).spec("sums")["labels"] == {"question": "problem", "difficulty": "level"}
     config["sets"]["sums"]["labels"] = {"set": "scripts", "model": "hosted"}
     assert Project(config).labels("sums") == [f"results/nano/ratings/hosted/scripts/{shard}.jsonl" for shard in "01"]
+    assert Project(config).ratings == [("hosted", "scripts")]
     config["sets"]["sums"]["labels"] = {"set": "scripts", **labels}
     with pytest.raises(UserError, match=r"config: sets\.sums\.labels"):
         Project(config)

@@ -119,6 +119,7 @@ def built(tmp_path_factory) -> Build:
         (copy.folder / "config" / "published.yaml").write_text(yaml.safe_dump(config(server.url)))
         configs = ("--configfile", "config/nano.yaml", "config/published.yaml")
         targets = (f"results/published/{name}" for name in ("funnels/learner.json", "comparison.csv"))
+        copy.snakemake("plan", *configs)
         copy.output = copy.snakemake(*configs, "--", *targets)
         copy.asked = len(server.seen)
     return copy

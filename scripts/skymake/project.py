@@ -107,6 +107,16 @@ class Project:
         return f"{self.results}/plan.json" if paid else ""
 
     @property
+    def ratings(self) -> list[tuple[str, str]]:
+        """Who rates the difficulties of which sets: (model, set)."""
+        labels = [chosen.get("labels", {}) for chosen in self.config["sets"].values()]
+        return list(dict.fromkeys((each["model"], each["set"]) for each in labels if "model" in each))
+
+    def permit(self, model: str, name: str) -> str:
+        """The plan without which a model is not asked a set; "" for ratings, which decide what there is to plan."""
+        return "" if (model, name) in self.ratings else self.plan
+
+    @property
     def publishing(self) -> list[str]:
         """The models that stand for the answers of a source, and are never asked."""
         return self.having("models", "publishes")

@@ -128,7 +128,7 @@ def _asked(project: Project) -> list[tuple[str, str]]:
     evaluation = project.config["evaluation"]
     curated = [(who, name) for recipe in project.recipes.values() for name, who in teachers(recipe).items()]
     scored = [(model, name) for model in evaluation["models"] for name in evaluation["benchmarks"]]
-    return list(dict.fromkeys([*curated, *scored]))
+    return list(dict.fromkeys([*project.ratings, *curated, *scored]))
 
 
 def _sampling(project: Project, model: str, name: str) -> Sampling:

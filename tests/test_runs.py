@@ -1,8 +1,10 @@
 """Runs in the store: what is said of them, without a trainer."""
 
+import msgspec
 import pytest
+from small_training import ALONE, TRAINING
 
-from skymake import UserError, ranks, runs
+from skymake import UserError, ranks, runs, training
 
 
 @pytest.mark.parametrize(
@@ -41,6 +43,14 @@ def test_the_trainers_own_account_has_each_step_once():
     state = runs.State(2, 2, [entry, {**entry, "step": 2, "epoch": 1.0}, {"step": 2, "train_loss": 1.0}])
     assert [step.current_steps for step in state.steps()] == [1, 2]
     assert state.steps()[0] == runs.Logged(current_steps=1, total_steps=2, epoch=0.5, loss=2.0, lr=0.1)
+
+
+def test_wandb_online_needs_a_key(tmp_path, monkeypatch):
+    monkeypatch.delenv("WANDB_API_KEY", raising=False)
+    told = training.plan(msgspec.structs.replace(TRAINING, wandb="online"), ALONE, 128, seed=0)
+    run = runs.Run(tmp_path, msgspec.structs.replace(TRAINING, wandb="online"), ALONE, told)
+    with pytest.raises(UserError, match="WANDB_API_KEY"):
+        run.train(None, tmp_path, None)
 
 
 @pytest.fixture

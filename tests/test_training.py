@@ -101,7 +101,6 @@ def test_the_fast_settings_differ_from_the_published_ones_in_speed_alone():
         "packing",
         "neat_packing",
         "gradient_accumulation_steps",
-        "enable_liger_kernel",
         "flash_attn",
     }
     assert "offload_param" not in named("fast").deepspeed["zero_optimization"]

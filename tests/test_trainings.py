@@ -204,6 +204,12 @@ def test_a_training_that_diverges_is_ended(base, train, tmp_path):
         small_training.carry_out(run, base, train)
 
 
+def test_an_attention_that_is_not_there_is_no_other_attention(base, train, tmp_path):
+    run = small_training.prepared(tmp_path, base, train, settings={**TRAINING.settings, "flash_attn": "fa2"})
+    with pytest.raises(UserError, match="needs the package flash-attn: the training environment lacks a package"):
+        small_training.carry_out(run, base, train)
+
+
 @contextlib.contextmanager
 def little_disk(size: int):
     """Let no file grow beyond `size` bytes, here and in what is started."""

@@ -104,6 +104,8 @@ class Run:
 
         UserError with the cause when it fails, or when it was stopped in time and has to be run again.
         """
+        if self.training.wandb == "online" and "WANDB_API_KEY" not in os.environ:
+            raise UserError("wandb: online needs the key in WANDB_API_KEY; offline needs none")
         first = self._last_checkpoint()
         logging.info("%s from step %d; the trainer's log is %s", self.folder, first, self.log)
         command, began = self._command(environment, base, mixture), time.time()
@@ -165,11 +167,12 @@ class Run:
             "WANDB_DIR": str(self.folder.resolve()),
             "WANDB_PROJECT": "skymake",
         }
+        if self.training.wandb == "online":
+            own |= {"WANDB_API_KEY": os.environ["WANDB_API_KEY"]}
         if self.machine.device == "cpu":
             return own | {"DS_ACCELERATOR": "cpu", "CUDA_VISIBLE_DEVICES": ""}
-        key = {name: os.environ[name] for name in ("WANDB_API_KEY",) if name in os.environ}
-        # Long rows of many lengths would leave the device's memory in pieces.
-        return own | key | {"PYTORCH_CUDA_ALLOC_CONF": "expandable_segments:True"}
+        # Rows of many lengths would leave the device's memory in pieces.
+        return own | {"PYTORCH_CUDA_ALLOC_CONF": "expandable_segments:True"}
 
     def _follow(self, process: subprocess.Popen, tokens: float, first: int, every_s: float = 10.0) -> None:
         """Tell step, loss, speed and remaining time while the trainer runs. tokens: of the whole run."""

@@ -77,8 +77,9 @@ class Plan(records.Record):
 
     @property
     def distributed(self) -> bool:
-        """Whether ranks are started that talk to each other, even when it is one."""
-        return self.devices > 1 or self.deepspeed is not None
+        """Whether ranks are started that talk to each other, even when it is one; on a GPU always, since
+        LLaMA-Factory refuses to choose one of several itself."""
+        return self.devices > 1 or self.deepspeed is not None or "use_cpu" not in self.trainer
 
 
 def plan(training: Training, machine: Machine, hidden: int, seed: int) -> Plan:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import yaml
 from llamafactory.train.tuner import run_exp
+from transformers.utils import is_flash_attn_2_available
 
 from skymake.trainer import templates
 from skymake.trainer.watch import Stopped, Watch
@@ -14,8 +15,11 @@ from skymake.trainer.watch import Stopped, Watch
 def main(settings: str, watch: str) -> None:
     """Train until the end, or until the watch stops it with a checkpoint."""
     templates.register()
+    told = yaml.safe_load(Path(settings).read_text())
+    if told.get("flash_attn") == "fa2" and not is_flash_attn_2_available():  # LLaMA-Factory would take another
+        raise ImportError("flash_attn: fa2 needs the package flash-attn")
     try:
-        run_exp(yaml.safe_load(Path(settings).read_text()), [Watch(**json.loads(Path(watch).read_text()))])
+        run_exp(told, [Watch(**json.loads(Path(watch).read_text()))])
     except Stopped as stopped:
         print(stopped, flush=True)
 

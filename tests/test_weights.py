@@ -58,6 +58,13 @@ def test_a_link_is_the_same_model_in_another_place(model, tmp_path):
     assert not os.path.isabs(os.readlink(folder / "model.safetensors"))  # results may move together with their store
 
 
+def test_a_link_holds_where_the_results_are_a_link_themselves(model, tmp_path):
+    (tmp_path / "scratch" / "of" / "mine").mkdir(parents=True)
+    (tmp_path / "results").symlink_to(tmp_path / "scratch" / "of" / "mine")
+    weights.link(model, tmp_path / "results" / "student" / "manifest.json")
+    assert (tmp_path / "results" / "student" / "model.safetensors").read_bytes() == b"weights"
+
+
 def test_a_link_takes_the_place_of_an_earlier_one(model, tmp_path):
     manifest = tmp_path / "student" / "manifest.json"
     weights.link(model, manifest)

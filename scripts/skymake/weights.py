@@ -49,7 +49,7 @@ def link(source: Path, manifest: Path) -> None:
     described = describe(source)
     for name in described.files:
         (folder / name).unlink(missing_ok=True)
-        (folder / name).symlink_to(os.path.relpath(source / name, folder))
+        (folder / name).symlink_to(os.path.relpath(source.resolve() / name, folder.resolve()))
     records.write_json(manifest, described)
 
 

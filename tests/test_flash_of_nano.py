@@ -17,6 +17,7 @@ SETS = ("sums_often", "scripts_often", "functions_often", "puzzles_often")
 SMALLER = {  # than config/nano-flash.yaml, to be done in minutes
     "sets": {name: {"limit": 80} for name in SETS},
     "sampling": {"often": {"samples": 6}},
+    "trainings": {"brevity": {"settings": {"learning_rate": 5.0e-5}}},  # fewer steps, larger ones
     "evaluation": {"models": ["thorough", "flash"]},
 }
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 from conftest import ROOT
+from snakemake.utils import update_config
 
 from plan_costs import plan_costs
 from skymake import UserError, prompts, records, spending
@@ -90,6 +91,15 @@ def test_the_published_training_is_met_from_first_principles(sky_t1):
     assert all(
         words in table for words in ("| **training** |", "| **rewriting** |", "| **sampling** |", "0.43 longest")
     )
+
+
+def test_the_fast_training_stands_beside_the_published_one(sky_t1):
+    update_config(sky_t1.config, yaml.safe_load((ROOT / "config/sky-t1-fast.yaml").read_text()))
+    plan = sky_t1.plan()
+    spent = {line.subject: line.whole for line in plan.lines if line.stage == "training"}
+    assert spent["sky_t1_fast"].gpu_hours / plan.devices < 5 and spent["sky_t1_fast"].usd < 120
+    assert spent["sky_t1"].gpu_hours > 3 * spent["sky_t1_fast"].gpu_hours
+    assert "training sky_t1_fast uses" in Path("plan.md").read_text()
 
 
 def test_the_store_is_what_is_paid_and_measures_the_lengths(nano):

@@ -14,7 +14,7 @@ from skymake import markers, records
 from skymake.plans import Plan
 from skymake.records import Rejection, Trace
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 ROWS, SAMPLES = 12, 2
 SECRET = "sk-secret-of-the-workflow"
 RECIPE = {"teacher": "oracle", "sets": ["sums"], "student": "base", "training": "distillation"}

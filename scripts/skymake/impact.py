@@ -70,6 +70,7 @@ class Removal:
         found: dict[Path, str] = {}
         for path, why in self._files():
             found.setdefault(path, why)
+        found |= dict.fromkeys(self.cards(found), "shows what is above")
         scored = any(path.parent.parent.name == "scores" for path in found)
         for name in (*inventory.LAST, "plan.json", "plan.md"):
             if scored or not name.startswith("comparison"):
@@ -85,6 +86,16 @@ class Removal:
             yield from self.of_model(model)
         for score in self.build.files("scores/{model}/{benchmark}.json", **self.evaluated(self.touched)):
             yield Change(score, "the benchmark has other problems")
+
+    def cards(self, found: Collection[Path]) -> list[Path]:
+        """The cards of recipes whose mixture or checkpoint is another, or that name a score that is."""
+        mixed = [recipe for recipe in self.build.curated if self.build.results / f"funnels/{recipe}.json" in found]
+        scored = any(path.parent.parent.name == "scores" for path in found)
+        trained = self.build.project.released if scored else mixed
+        return [
+            *self.build.files("mixtures/{recipe}/README.md", recipe=mixed),
+            *self.build.files("checkpoints/{recipe}/README.md", recipe=trained),
+        ]
 
     def of_set(self, name: str) -> Iterator[Change]:
         """The problems of a set, and every record that belongs to one of those that go."""

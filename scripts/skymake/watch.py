@@ -65,8 +65,9 @@ class State:
         return self.over.time if self.over else time.time()
 
     def done(self) -> Counter[str]:
-        """Rule -> finished jobs."""
-        return Counter(self.started[id].rule for id in self.finished if id in self.started)
+        """Planned rule -> finished jobs; a target that only collects is none."""
+        rules = (self.started[id].rule for id in self.finished if id in self.started)
+        return Counter(rule for rule in rules if rule in self.planned)
 
     def logs(self, rule: str) -> Iterator[tuple[Event, str]]:
         """The jobs of a rule that were started, each with the end of its log."""

@@ -13,7 +13,7 @@ from plan_costs import plan_costs
 from skymake import UserError, prompts, records, spending
 from skymake.plans import Plan
 from skymake.project import Project
-from skymake.records import MathCheck, Origin, Problem, ProgramCheck
+from skymake.records import MathCheck, NoCheck, Origin, Problem, ProgramCheck
 from skymake.store import Completion, Store, requests
 
 # Problems left of each published source by the recipe's filters. How many olympiads are that hard is not published:
@@ -36,10 +36,11 @@ class Place:
 
     def set(self, name: str, count: int) -> None:
         """Give a set so many problems, in one shard; the others are empty."""
-        project, code = Project(self.config), self.config["sets"][name]["prompt"] in ("contest", "program")
-        check = ProgramCheck(None, []) if code else MathCheck("1")
+        project, prompt = Project(self.config), self.config["sets"][name]["prompt"]
+        code = prompt in ("contest", "program")
+        check = ProgramCheck(None, []) if code else NoCheck() if prompt == "plain" else MathCheck("1")
         question = "What is the sum of all numbers that are described at some length here? " * (12 if code else 4)
-        origin, domain = Origin("o", "r", 0), "code" if code else "math"
+        origin, domain = Origin("o", "r", 0), "code" if code else "open" if prompt == "plain" else "math"
         problems = [Problem(f"{name}-{n}", name, domain, f"{question}{n}", check, None, origin) for n in range(count)]
         for part, file in enumerate(project.files("problems/{set}/{shard}.jsonl", set=[name])):
             records.write(self.folder / file, [] if part else problems)

@@ -90,7 +90,7 @@ class Sandbox:
         with theirs:
             arguments = [str(theirs.fileno()), self._settings]
             self._process = subprocess.Popen(
-                [sys.executable, "-S", "-P", "-B", "-m", "skymake.sandbox.zygote", *arguments],
+                [sys.executable, "-S", "-P", "-m", "skymake.sandbox.zygote", *arguments],
                 env=tiers.environment(),
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,

@@ -194,6 +194,7 @@ def threads_of_machine() -> int:
 
 
 def main() -> None:
+    sys.dont_write_bytecode = True  # from here on: what this module imported is compiled once for all zygotes
     control, settings = int(sys.argv[1]), json.loads(sys.argv[2])
     sys.path.pop(0)  # this package: loaded by now, and no business of candidates
     signal.signal(signal.SIGINT, signal.SIG_IGN)

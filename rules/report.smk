@@ -7,7 +7,7 @@
 #   everything -> <results>/manifest.json
 from skymake.code import programs
 from skymake.inventory import environments, inventory
-from skymake.spending import estimates, files, made, work
+from skymake import spending
 
 
 localrules:
@@ -20,7 +20,7 @@ localrules:
 rule plan_costs:
     """What is still to pay for: requests that the store has no answer to, rewriting, training; refused over budget."""
     input:
-        files(project),
+        spending.files(project),
     output:
         plan="<results>/plan.json",
         table="<results>/plan.md",
@@ -32,8 +32,8 @@ rule plan_costs:
         code=code("plan_costs"),
         project=config["project"],
         devices=config["devices"],
-        work=work(project),
-        estimates=estimates(project),
+        work=spending.work(project),
+        estimates=spending.estimates(project),
         store=config["store"],
     script:
         "../scripts/plan_costs.py"
@@ -48,7 +48,7 @@ rule plan:
 rule keep_ledger:
     """What each stage really took: tokens, hours, money, and each of them for a row that is trained on."""
     input:
-        made(project),
+        spending.made(project),
     output:
         table=report("<results>/ledger.csv", category="Costs", caption="../scripts/skymake/report/ledger.rst"),
         ledger="<results>/ledger.json",
@@ -58,8 +58,8 @@ rule keep_ledger:
         "../envs/workflow.yaml"
     params:
         code=code("keep_ledger"),
-        work=work(project),
-        estimates=estimates(project),
+        work=spending.work(project),
+        estimates=spending.estimates(project),
         store=config["store"],
     script:
         "../scripts/keep_ledger.py"

@@ -7,7 +7,7 @@ from itertools import islice
 import msgspec
 import pytest
 
-from skymake import boxed, markers, mixtures, sources
+from skymake import boxed, decontamination, markers, mixtures, sources
 from skymake.nano import corpus, published, world
 from skymake.nano.world import LETTERS, OPERATIONS, THEN
 from skymake.records import ChoiceCheck, MathCheck, ProgramCheck
@@ -38,7 +38,7 @@ def spoken(kind: str, seed: int = 0) -> list[tuple[str, str]]:
 @pytest.mark.parametrize("schema", SCHEMAS)
 def test_benchmark_and_training_rows_share_no_question(schema):
     train, test = questions(schema, "train", 250), questions(schema, "test", 200)
-    assert len({*map(mixtures.normal, train), *map(mixtures.normal, test)}) == len(train) + len(test)
+    assert len({tuple(decontamination.words(question)) for question in train + test}) == len(train) + len(test)
 
 
 def test_both_wordings_of_a_program_are_on_one_side():
@@ -144,6 +144,16 @@ def test_a_slip_is_wrong_where_its_mistake_can_be_made(kind, least):
 def test_the_rewriter_is_taught_what_the_rules_would_cut():
     for untidy, tidy in spoken("rewriter"):
         assert markers.parse(tidy) == markers.split(untidy, program="```" in untidy)
+
+
+def test_a_thorough_thought_goes_over_the_same_work_up_to_four_times_more():
+    again = set()
+    for _, answer in spoken("thorough"):
+        thought, solution = markers.parse(answer)
+        steps = [line.split(" ", 1)[1] for line in thought.splitlines() if re.search(r"\d", line)]
+        assert len(set(steps)) == 1 and (boxed.boxed(solution) or "```python" in solution), answer
+        again.add(len(steps) - 1)
+    assert again == {0, 1, 2, 3, 4}
 
 
 def test_batches_of_like_length_keep_every_row():

@@ -149,6 +149,11 @@ def running() -> list[list[str]]:
     return [line.split("|") for line in slurm("squeue", "--noheader", "--format", "%i|%k|%N").splitlines()]
 
 
+def steps() -> list[psutil.Process]:
+    """The daemons of job steps."""
+    return [p for p in psutil.process_iter(["cmdline"]) if "slurmstepd" in " ".join(p.info["cmdline"] or [])]
+
+
 @pytest.fixture(scope="module")
 def site(cluster: Cluster, tmp_path_factory) -> Site:
     """A site where everything but the traces and the checkpoint is there."""
@@ -179,7 +184,9 @@ def test_nodes_set_down_send_their_jobs_back_to_the_queue(site):
     for job, node in jobs.values():
         slurm("scontrol", "update", f"NodeName={node}", "State=down", "Reason=test")  # it comes back by itself
         site.until("requeued", lambda job=job: "Restarts=1" in slurm("scontrol", "show", "job", job))
-        slurm("scontrol", "update", f"JobId={job}", "StartTime=now")  # Slurm would let it wait for two minutes
+    site.until("ended where they were", lambda: not site.processes() and not steps())
+    for job, _ in jobs.values():
+        slurm("scontrol", "update", f"JobId={job}", "StartTime=now")  # Slurm gives them two minutes to end
     assert driver.wait() == 0
     site.check_complete()
 

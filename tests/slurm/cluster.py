@@ -10,6 +10,7 @@ them like real ones, but confines nothing. A host that has a Slurm of its own is
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import socket
@@ -57,6 +58,8 @@ class Cluster:
     def start(self) -> None:
         """Start all daemons, and return when every node is ready for jobs."""
         install()
+        if (ETC / "slurm.conf").is_symlink():  # one that nobody stopped
+            Cluster((ETC / "slurm.conf").readlink().parent).stop()
         for name in ("state", "dev", "logs", "pids", *(f"spool/{node}" for node in NODES)):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         self._configure()
@@ -101,7 +104,8 @@ class Cluster:
         pid = int(path.read_text())
         deadline = time.monotonic() + STOP_S
         while is_running(pid):
-            os.kill(pid, how if time.monotonic() < deadline else signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, how if time.monotonic() < deadline else signal.SIGKILL)
             time.sleep(0.2)
         path.unlink()
 
@@ -157,11 +161,14 @@ def wait(what: str, command: list[str], ready=lambda said: True) -> None:
 
 
 def is_running(pid: int) -> bool:
-    """Whether a process is there and no zombie. A child that has ended is reaped."""
+    """Whether a process is there, one of our programs, and no zombie. A child that has ended is reaped."""
     with contextlib.suppress(ChildProcessError):  # another process started it
         os.waitpid(pid, os.WNOHANG)
-    stat = Path(f"/proc/{pid}/stat")
-    return stat.exists() and stat.read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    try:
+        name, state = re.search(r"\((.*)\) (.)", Path(f"/proc/{pid}/stat").read_text()).groups()
+    except FileNotFoundError:
+        return False
+    return name in PROGRAMS and state != "Z"
 
 
 if __name__ == "__main__":

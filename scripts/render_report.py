@@ -90,11 +90,13 @@ def choose_lead(table: pd.DataFrame, recipes: list[str]) -> Any:
 
 def ask(scores: list[Score]) -> dict[str, list[str]]:
     """How models were asked and graded -> the benchmarks that it holds for."""
-    ways: dict[str, list[str]] = {}
+    graders: dict[tuple[str, str], set[str]] = defaultdict(set)
     for score in scores:
         settings = ", ".join(" ".join(line) for line in page.flatten(score.sampling))
-        where = ways.setdefault(f"{settings}; {', '.join(score.graders)}", [])
-        where += [score.benchmark] if score.benchmark not in where else []
+        graders[score.benchmark, settings] |= set(score.graders)
+    ways: dict[str, list[str]] = defaultdict(list)
+    for (benchmark, settings), names in graders.items():
+        ways[f"{settings}; {', '.join(sorted(names))}"].append(benchmark)
     return ways
 
 

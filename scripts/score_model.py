@@ -93,9 +93,10 @@ def pass_at(outcomes: dict[str, list[int]], samples: int) -> dict[str, float]:
 
 
 def group(problems: Iterable[Problem], outcomes: dict[str, list[int]]) -> list[Group]:
-    """Accuracy per domain and per whole step of difficulty, where there is more than one."""
+    """Accuracy per domain, subject, and whole step of difficulty, where there is more than one."""
     groups = []
-    for property, value_of in (("domain", lambda problem: problem.domain), ("difficulty", step)):
+    properties = {"domain": lambda problem: problem.domain, "subject": lambda problem: problem.subject or "none"}
+    for property, value_of in (properties | {"difficulty": step}).items():
         members: dict[str | float, dict[str, list[int]]] = defaultdict(dict)
         for problem in problems:
             members[value_of(problem)][problem.id] = outcomes[problem.id]

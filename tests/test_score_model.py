@@ -110,6 +110,9 @@ def test_groups_by_domain_and_difficulty():
 
 
 def test_a_property_that_all_problems_share_is_no_group():
+    algebra, none = problem("a"), problem("b")
+    algebra.subject = "Algebra"
+    assert [group.value for group in script.group([algebra, none], {"a": [1], "b": [0]})] == ["Algebra", "none"]
     assert script.group([problem("a", difficulty=1.0), problem("b", difficulty=1.0)], {"a": [1], "b": [0]}) == []
 
 

@@ -5,6 +5,7 @@ import json
 import pickle
 import zlib
 
+import msgspec
 import pytest
 
 from build_problems import build_problems, shard_of
@@ -228,6 +229,16 @@ def test_functions_of_livecodebench(problem):
 def test_errata_of_livecodebench_are_marked(problem):
     assert problem("livecodebench", question_id="abc326_d").check.several
     assert not problem("livecodebench").check.several
+
+
+def test_what_a_source_calls_its_fields_is_the_subject(build):
+    made = [
+        build(name, [row])[0][0][0] for name, row in (("math500", math500(subject="Geometry")), ("numina", numina()))
+    ]
+    assert [problem.subject for problem in made] == ["Geometry", None]
+    assert b"subject" not in msgspec.json.encode(made[1])
+    [chemistry] = build("gpqa", [gpqa(**{"High-level domain": "Chemistry"})])[0][0]
+    assert chemistry.subject == "Chemistry"
 
 
 def test_gpqa_options_are_shuffled_by_the_problem_alone(build):

@@ -73,8 +73,9 @@ class Origin(Record):
     row: int
 
 
-class Problem(Record):
-    """A question, and how an answer to it is checked. `difficulty` is the source's own scale, None when unrated."""
+class Problem(Record, omit_defaults=True):
+    """A question, and how an answer to it is checked. `difficulty` is the source's own scale, None when unrated;
+    `subject` what the source calls its field, None where it names none."""
 
     id: str
     set: str
@@ -83,6 +84,7 @@ class Problem(Record):
     check: Check
     difficulty: float | None
     origin: Origin
+    subject: str | None = None
 
 
 class Reference(Record):

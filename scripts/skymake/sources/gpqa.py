@@ -28,4 +28,4 @@ def adapt(row: Gpqa) -> Adapted:
         raise Drop("two options are the same")
     options.sort(key=lambda option: hashlib.sha256(f"{question}\0{option}".encode()).digest())
     check = ChoiceCheck("ABCD"[options.index(correct)], options)
-    return Adapted("choice", with_options(question, options), check)
+    return Adapted("choice", with_options(question, options), check, subject=row.domain)

@@ -14,4 +14,5 @@ class Math500(Row):
 
 def adapt(row: Math500) -> Adapted:
     """A row of MATH500 as a problem; its level is its difficulty."""
-    return Adapted("math", text(row.problem, "question"), MathCheck(text(row.answer, "answer")), row.level)
+    check = MathCheck(text(row.answer, "answer"))
+    return Adapted("math", text(row.problem, "question"), check, row.level, subject=row.subject)

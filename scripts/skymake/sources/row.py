@@ -33,6 +33,7 @@ class Adapted(msgspec.Struct):
     difficulty: float | None = None
     remarks: tuple[str, ...] = ()
     solutions: list[str] = []
+    subject: str | None = None
 
     def identified(self, set: str, origin: Origin, time_limit_s: float) -> Problem:
         """The problem of a set, with an id that depends on its question and its check alone, so other rows can come
@@ -42,7 +43,8 @@ class Adapted(msgspec.Struct):
         if isinstance(check, ProgramCheck):
             check = msgspec.structs.replace(check, time_limit_s=max(check.time_limit_s, time_limit_s))
         digest = hashlib.sha256(msgspec.json.encode([self.question, check], order="deterministic")).hexdigest()
-        return Problem(f"{set}-{digest[:12]}", set, self.domain, self.question, check, self.difficulty, origin)
+        id, about = f"{set}-{digest[:12]}", (self.difficulty, origin, self.subject)
+        return Problem(id, set, self.domain, self.question, check, *about)
 
 
 def text(value: str, name: str) -> str:

@@ -58,7 +58,7 @@ rule write_dataset_card:
 
 
 rule publish:
-    """What `release` names, to the Hugging Face hub; says what it would do, and does it when `release.push` is true."""
+    """What `release` names, to the Hugging Face hub; says what it would do, and does it when that says `publish: push`."""
     input:
         manifests=project.files("checkpoints/{recipe}/manifest.json", recipe=project.released),
         trains=project.files("mixtures/{recipe}/train.jsonl", recipe=project.released),

@@ -9,23 +9,23 @@ log = logging.getLogger(__name__)
 
 
 def publish(manifests: list[str], trains: list[str], cards: list[str], release: dict[str, Any] | None) -> None:
-    """Tell what would be uploaded where; upload it when `release` says push.
+    """Tell what would be uploaded where; upload it when `release` says `publish: push`.
 
     release: the section of the config. manifests, trains: of each of its recipes, in their order. cards: are among the
     files of the same folders.
     """
     if not release:
         raise UserError("the config has no section `release`: it says which recipes are published, and where")
-    uploads = []
+    pushing, uploads = release["publish"] == "push", []
     for chosen, manifest, train in zip(release["recipes"].values(), manifests, trains, strict=True):
         uploads += [publishing.model(chosen["model"], release["private"], manifest)]
         uploads += [publishing.dataset(chosen["dataset"], release["private"], train)]
     for upload in uploads:
-        log.info("%s %s", "uploading to" if release["push"] else "would upload to", publishing.describe(upload))
-        if release["push"]:
+        log.info("%s %s", "uploading to" if pushing else "would upload to", publishing.describe(upload))
+        if pushing:
             log.info("done: %s", publishing.push(upload, "Built by skymake"))
-    if not release["push"]:
-        log.info("nothing was uploaded; to do it: snakemake publish --config 'release={push: true}'")
+    if not pushing:
+        log.info("nothing was uploaded; to do it: snakemake publish --config 'release={publish: push}'")
 
 
 if __name__ == "__main__":

@@ -2,15 +2,20 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from conftest import ROOT
 from hub_server import TOKEN, HubServer
+from snakemake.cli import parse_config
+from snakemake.utils import update_config
 
 from skymake import UserError, publishing, weights
+from skymake.project import Project
 
 NAMED = {"student": {"model": "me/nano", "dataset": "me/nano-traces"}}
 RUN = """
@@ -54,7 +59,12 @@ def publish(built: Path, hub: HubServer, push: bool = True, token: str | None = 
         "manifests": [str(built / "checkpoint" / "manifest.json")],
         "trains": [str(built / "mixture" / "train.jsonl")],
         "cards": [],
-        "release": {"push": push, "private": private, "license": "apache-2.0", "recipes": NAMED},
+        "release": {
+            "publish": "push" if push else "dry",
+            "private": private,
+            "license": "apache-2.0",
+            "recipes": NAMED,
+        },
     }
     variables = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
     variables |= {"HF_ENDPOINT": hub.url, "HF_HUB_DISABLE_XET": "1", "HF_HOME": str(built / "home")}
@@ -145,3 +155,11 @@ def test_weights_that_are_not_those_of_the_manifest_are_not_published(built):
     (built / "store" / "model.safetensors").write_bytes(b"others")
     with pytest.raises(UserError, match=r"holds other files than .*manifest.json says"):
         publishing.model("me/nano", True, str(built / "checkpoint" / "manifest.json"))
+
+
+def test_what_a_dry_run_tells_to_say_is_what_the_command_line_understands(built, hub):
+    said = publish(built, hub, push=False, token=None).stdout
+    [entry] = re.findall(r"snakemake publish --config '(.+)'", said)
+    config = yaml.safe_load((ROOT / "config/nano.yaml").read_text())
+    update_config(config, parse_config([entry]))
+    assert Project(config).config["release"]["publish"] == "push"

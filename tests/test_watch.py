@@ -72,6 +72,7 @@ def test_a_training_says_its_steps(watch):
     steps = "step {} of 20, loss 1.5, 120 tokens/s, {} s left\n"
     job = started(0, "train_student", 60, recipe="student")
     _, said = watch(PLAN, job, logs={"train_student/student": steps.format(5, 90) + steps.format(10, 60)})
+    assert "at least 01:00 left" in said[0]
     assert said[-1].strip().startswith("training student") and said[-1].endswith(
         "10/20 steps, 120 tokens/s, 01:00 left"
     )

@@ -124,6 +124,8 @@ def lines(state: State) -> Iterator[str]:
     asked, done = state.asked(), state.done()
     total, ready = sum(state.planned.values()), sum(done.values())
     lefts = {rule: state.left(rule, done[rule]) for rule, count in state.planned.items() if done[rule] < count}
+    if steps := trainings(state):
+        lefts["train_student"] = max(float(left) for *_, left in steps.values())
     yield headline(state, ready, total, lefts, state.spent(asked))
     yield ""
     width = max(map(len, state.planned))
@@ -158,13 +160,21 @@ def asking(state: State, asked: dict[tuple[str, str], Asked]) -> Iterator[str]:
         yield f"{model} on {name} {bar(part.answered, part.due)} {part.answered:,}/{part.due:,} requests{pace}{told}"
 
 
+def trainings(state: State) -> dict[str, tuple[str, str, str, str]]:
+    """Recipe -> step, steps, tokens a second and seconds left, as the log of each training under way has them."""
+    found = {
+        job.wildcards["recipe"]: TRAINING.findall(log)
+        for job, log in state.logs("train_student")
+        if job in state.running
+    }
+    return {recipe: told[-1] for recipe, told in found.items() if told}
+
+
 def training(state: State) -> Iterator[str]:
     """The steps of each training that is under way."""
-    for job, log in state.logs("train_student"):
-        if (found := TRAINING.findall(log)) and job in state.running:
-            step, steps, pace, left = found[-1]
-            told = f"{int(step):,}/{int(steps):,} steps, {float(pace):,.0f} tokens/s, {span(float(left))} left"
-            yield f"training {job.wildcards['recipe']} {bar(int(step), int(steps))} {told}"
+    for recipe, (step, steps, pace, left) in trainings(state).items():
+        told = f"{int(step):,}/{int(steps):,} steps, {float(pace):,.0f} tokens/s, {span(float(left))} left"
+        yield f"training {recipe} {bar(int(step), int(steps))} {told}"
 
 
 def failures(state: State) -> Iterator[str]:

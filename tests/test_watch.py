@@ -104,6 +104,9 @@ def test_a_build_that_nobody_runs_has_nothing_to_watch(watch, capsys):
     Path("results/nano", journal.NAME).unlink()
     assert cli.main(["watch", "results/nano"]) == 2
     assert "has no journal.jsonl" in capsys.readouterr().err
+    records.write_json("results/nano/run.json", {"config": {"project": "nano", "shards": "two"}})
+    assert cli.main(["watch", "results/nano"]) == 2
+    assert "was built by another version of skymake" in capsys.readouterr().err
 
 
 def test_a_journal_holds_what_snakemake_said_before_it_began(tmp_path):

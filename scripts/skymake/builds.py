@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from skymake import UserError, inventory, preferences, records
+from skymake.config import ConfigError
 from skymake.mixtures import Provenance
 from skymake.project import Project
 from skymake.records import Problem
@@ -34,7 +35,12 @@ class Build:
         if not (folder / NAME).exists():
             raise UserError(f"{results} is no results folder: it has no {NAME}, which every run of snakemake writes")
         self.run = records.read_json(folder / NAME, Run)
-        self.project = Project(self.run.config)
+        try:
+            self.project = Project(self.run.config)
+        except ConfigError as error:
+            raise UserError(
+                f"{results} was built by another version of skymake, whose config differs:\n{error}"
+            ) from None
         self.results = self.root / self.project.results
 
     def path(self, name: str) -> Path:

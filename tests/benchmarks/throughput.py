@@ -118,14 +118,15 @@ class Bench:
         await asyncio.gather(*(work() for _ in range(self.concurrency)))
 
     def engines_own(self, environment: environments.Environment) -> float:
-        """`vllm bench serve`, which streams, and does not count its own start."""
-        data = self.folder / "prompts.jsonl"
-        records.write(data, ({"prompt": request.messages[-1]["content"]} for request in self.requests))
+        """`vllm bench serve`, which streams, sends no system prompt, and does not count its own start."""
+        data = self.folder / "prompts.json"  # ShareGPT's layout: it needs no library that the environment lacks
+        turns = ([{"value": request.messages[-1]["content"]}, {"value": "?"}] for request in self.requests)
+        records.write_json(data, [{"conversations": conversation} for conversation in turns])
         command = [environment.python, "-m", "vllm.entrypoints.cli.main", "bench", "serve", "--backend", "openai-chat"]
         command += ["--base-url", self.address.url.removesuffix("/v1"), "--endpoint", "/v1/chat/completions"]
         command += ["--model", self.model, "--tokenizer", str(Path(self.manifest).parent.resolve())]
-        command += ["--dataset-name", "custom", "--dataset-path", str(data), "--skip-chat-template"]
-        command += ["--custom-output-len", str(TOKENS), "--num-prompts", str(PROBLEMS), "--disable-shuffle"]
+        command += ["--dataset-name", "sharegpt", "--dataset-path", str(data)]
+        command += ["--sharegpt-output-len", str(TOKENS), "--num-prompts", str(PROBLEMS), "--disable-shuffle"]
         command += ["--max-concurrency", str(self.concurrency), "--ignore-eos", "--temperature", "0.7"]
         variables = environments.variables(environment) | {"OPENAI_API_KEY": self.address.token, "HF_HUB_OFFLINE": "1"}
         done = subprocess.run(command, env=variables, capture_output=True, text=True)
@@ -160,8 +161,14 @@ def main(results: str, model: str) -> None:
             ways = {"workflow": bench.workflow, "openai library": bench.openai_library, "aiohttp": bench.bare_http}
             ways |= {"vllm bench serve": lambda: bench.engines_own(environment)}
             bench.bare_http()  # a server is slow at first
-            rounds = [{name: way() for name, way in ways.items()} for _ in range(ROUNDS)]
+            rounds = [{name: told(name, way()) for name, way in ways.items()} for _ in range(ROUNDS)]
     report({name: [each[name] for each in rounds] for name in ways})
+
+
+def told(name: str, seconds: float) -> float:
+    """The seconds, shown as progress."""
+    print(f"{name}: {seconds:.2f} s", file=sys.stderr, flush=True)
+    return seconds
 
 
 async def healthy(bench: Bench) -> None:

@@ -66,7 +66,7 @@ class Site:
         for path in (TRACES, CHECKPOINT, "store/completions/seedling_base/sums_test", "store/training"):
             path = self.folder / path
             shutil.rmtree(path if path.is_dir() else path.parent, ignore_errors=True)
-        for log in ("asked.log", "steps.log", "nodes.log"):
+        for log in ("asked.log", "steps.log"):
             (self.tools / log).unlink(missing_ok=True)
 
     def hold(self) -> None:
@@ -199,19 +199,6 @@ def test_a_killed_slurmd_that_comes_back_costs_nothing(site, cluster):
     assert driver.wait() == 0
     site.check_complete()
     assert len(site.noted("asked.log")) == PROBLEMS and len(site.noted("steps.log")) == tools.STEPS
-
-
-def test_a_training_on_two_nodes_starts_on_both_with_all_their_gpus(site):
-    profile = (site.folder / "profiles/slurm/config.yaml").read_text()
-    (site.folder / "two").mkdir()
-    more = "train_student:\n    nodes: 2\n    mpi: srun\n    tasks_per_node: 8\n"
-    written = profile.replace("train_student:\n", more).replace("cpus_per_task: 64", "cpus_per_task: 8")
-    (site.folder / "two/config.yaml").write_text(written)
-    site.reset()
-    status, said = site.run("--config", "nodes=2", "devices=2", "--until", "train_student", profile="two")
-    assert status == 0, said[-4000:]
-    gpus = ",".join(map(str, range(8)))
-    assert sorted(site.noted("nodes.log")) == [f"gpu1 {gpus}", f"gpu2 {gpus}"]
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM], ids=lambda how: how.name)

@@ -81,14 +81,6 @@ def train(settings: str, watch: str) -> None:
     (output / "trainer_state.json").write_text(json.dumps(state))
 
 
-def spread(*arguments: str) -> None:
-    """A training on several nodes, of which the first does the work: `-m torch.distributed.run ... -m MODULE ...`."""
-    note("nodes.log", f"{environ['SLURMD_NODENAME']} {environ['CUDA_VISIBLE_DEVICES']}")
-    module = arguments.index("-m") + 1
-    if environ["SLURM_PROCID"] == "0":
-        MODULES[arguments[module]](*arguments[module + 1 :])
-
-
 class Answers(BaseHTTPRequestHandler):
     """The right answer to every question of the project, ANSWER_S seconds after it was asked."""
 
@@ -140,7 +132,6 @@ MODULES = {
     "skymake.nano.model": initialise,
     "skymake.trainer.lengths": measure,
     "skymake.trainer": train,
-    "torch.distributed.run": spread,
     "vllm.entrypoints.openai.api_server": serve,
 }
 

@@ -26,6 +26,7 @@ rule plan_costs:
         table="<results>/plan.md",
     log:
         "<logs>/plan_costs.log",
+    priority: 1
     conda:
         "../envs/workflow.yaml"
     params:

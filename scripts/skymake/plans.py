@@ -1,6 +1,8 @@
 """What a project is going to cost, line by line: sampling, rewriting, training; before any of it is paid."""
 
 import hashlib
+import logging
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Literal
@@ -8,6 +10,9 @@ from typing import Literal
 from skymake import UserError, costs, records
 from skymake.costs import Cost, Device, Price, Size
 from skymake.records import Record
+
+PATIENCE_S = 60.0  # of what pays, for the plan of the same run: counting the problems of all sets takes seconds
+log = logging.getLogger(__name__)
 
 
 class Payee(Record):
@@ -88,12 +93,17 @@ class Plan(Record):
 
 
 def permit(plan: str, problems: str) -> None:
-    """Raises UserError unless a plan within the budget counted these problems. plan: "" where nothing costs money."""
-    if not plan:
-        return
-    counted = records.read_json(plan, Plan).problems if Path(plan).exists() else {}
-    if counted.get(problems) != digest(problems):
-        raise UserError(f"{problems} costs money that {plan} has not counted: run `snakemake plan`, read it, run again")
+    """Return once a plan within the budget counts these problems. plan: "" where nothing costs money.
+
+    It is waited for, since the run that asks may be about to make it. It is no input of what it permits: a new plan
+    would then ask every model again. Raises UserError after `PATIENCE_S`.
+    """
+    wanted, deadline = digest(problems) if plan else None, time.monotonic() + PATIENCE_S
+    while plan and not (Path(plan).exists() and records.read_json(plan, Plan).problems.get(problems) == wanted):
+        if time.monotonic() > deadline:
+            raise UserError(f"{problems} costs what {plan} has not counted: run `snakemake plan`, read it, run again")
+        log.info("waiting for %s to count %s before anything is paid", plan, problems)
+        time.sleep(5)
 
 
 def digest(path: str) -> str:

@@ -2,10 +2,11 @@
 
 import os
 import shutil
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import huggingface_hub
 from huggingface_hub import constants
 
@@ -76,8 +77,10 @@ def _fetched(what: str, rule: str, names: list[str], there: list[bool]) -> Findi
 def network(needed: bool) -> Finding:
     """Whether the hub can be reached, which only downloads need."""
     try:
-        httpx.head(constants.ENDPOINT, timeout=NETWORK_S)
-    except httpx.HTTPError as error:
+        urllib.request.urlopen(urllib.request.Request(constants.ENDPOINT, method="HEAD"), timeout=NETWORK_S).close()
+    except urllib.error.HTTPError:
+        pass  # refused is reached
+    except OSError as error:
         detail = f"{constants.ENDPOINT} cannot be reached from here ({type(error).__name__})"
         level = "fail" if needed else "ok"
         return Finding(

@@ -10,7 +10,7 @@ from clone import Build
 from skymake import preferences, records
 from skymake.mixtures import Pair
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(2400)]
+pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(2400)]
 
 LAYERS = ["config/nano.yaml", "config/nano-flash.yaml", "smaller.yaml"]
 SETS = ("sums_often", "scripts_often", "functions_often", "puzzles_often")

@@ -4,10 +4,13 @@ One build, then what must hold of its artifacts, and what changes plan afterward
 cache, or are built into it.
 """
 
+import csv
+
 import pytest
 import yaml
 
 from skymake import records
+from skymake.ledgers import Ledger
 from skymake.mixtures import Provenance, Row
 from skymake.records import Problem, Trace, Verdict
 
@@ -62,6 +65,18 @@ def test_traces_are_raw_and_training_rows_are_in_markers(build):
         assert not any("<|begin_of_thought|>" in trace.text for trace in records.read(path, Trace))
     for row in records.read(build.results / "mixtures" / "student" / "train.jsonl", Row):
         assert row.conversations[1].value.count("<|begin_of_solution|>") == 1
+
+
+def test_the_ledger_of_the_build_has_the_hours_of_all_that_ran(build):
+    ledger = records.read_json(build.results / "ledger.json", Ledger)
+    assert {entry.stage for entry in ledger.entries} == {"sampling", "training"}
+    assert all(entry.gpu_hours and entry.gpu_hours > 0 and entry.usd == 0 for entry in ledger.entries)
+    [bill] = ledger.bills
+    assert bill.recipe == "student" and bill.rows > 500 and bill.gpu_hours > 0
+    with open(build.results / "ledger.csv", newline="") as lines:
+        assert len([*csv.DictReader(lines)]) == len(ledger.entries)
+    assert 'id="costs"' in (build.results / "report.html").read_text()
+    assert (build.results / "plan.md").exists()
 
 
 def test_a_second_run_has_nothing_to_do(build):

@@ -10,7 +10,7 @@ from skymake import records
 from skymake.decontamination import Summary
 from skymake.funnel import STAGES, Funnel, SetFunnel
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(2400)]
+pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(2400)]
 
 REAL = {
     "amc_aime": ("numina", "math", "numina/numina_amc_aime"),

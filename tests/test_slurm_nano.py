@@ -1,19 +1,28 @@
 """The nano project through `snakemake --profile slurm`, on a real Slurm of one host."""
 
+import shutil
 import subprocess
 
 import pytest
 from clone import ROOT, Build
 
 PROJECT = ["--profile", "slurm", "--configfile", "config/nano.yaml"]
-# The profile looks every 10 s or less often, for jobs of hours; the jobs of this project take seconds.
-QUICK = ["--skymake-slurm-init-seconds-before-status-checks", "2", "--seconds-between-status-checks", "2"]
+# The profile looks every 10 to 30 s, for jobs of hours; the jobs of this project take seconds.
+QUICK = [
+    *("--skymake-slurm-init-seconds-before-status-checks", "2"),
+    *("--seconds-between-status-checks", "2"),
+    *("--skymake-slurm-longest-poll", "4"),
+]
 pytestmark = [pytest.mark.slurm, pytest.mark.slow, pytest.mark.timeout(2400)]
 
 
 @pytest.fixture(scope="module")
-def on_slurm(cluster, tmp_path_factory) -> Build:
+def on_slurm(cluster, build, tmp_path_factory) -> Build:
+    """Built on Slurm, but for the trainings of base and teacher: their runs are found in the store."""
     made = Build(tmp_path_factory.mktemp("nano-slurm"))
+    for recipe in ("base", "teacher"):
+        run = (build.results / "checkpoints" / recipe / "config.json").resolve().parents[1]
+        shutil.copytree(run, made.folder / "store" / "training" / run.name, symlinks=True)
     (made.folder / "slurm").symlink_to((ROOT / "slurm").readlink())
     made.output = made.snakemake(*PROJECT, *QUICK)
     return made

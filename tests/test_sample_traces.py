@@ -328,6 +328,7 @@ rule sample_traces:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)  # Snakemake starts two dozen times
 def test_snakemake_killed_at_random_moments_loses_only_what_was_in_flight(place):
     """kill -9, ten times in a row: the job must end with Snakemake, or the next one would ask beside it."""
     dice = random.Random(3)

@@ -47,7 +47,7 @@ class Site:
         command = [sys.executable, "-m", "snakemake", TRACES, CHECKPOINT, "--configfile", "small.yaml"]
         command += ["--profile", profile, *([] if profile == LOCAL else QUICK), *arguments]
         with open(self.folder / "driver.log", "w") as log:
-            return subprocess.Popen(
+            self.driver = subprocess.Popen(
                 command,
                 cwd=self.folder,
                 env={**os.environ, "PYTHONPATH": str(self.folder / "scripts")},
@@ -55,6 +55,7 @@ class Site:
                 stdout=log,
                 stderr=log,
             )
+        return self.driver
 
     def run(self, *arguments: str, **options: str) -> tuple[int, str]:
         """(exit status, output) of a driver."""
@@ -62,7 +63,12 @@ class Site:
         return status, (self.folder / "driver.log").read_text()
 
     def reset(self) -> None:
-        """Forget the traces and the checkpoint, and what was paid for them."""
+        """End what a failed test left, and forget the traces and the checkpoint, and what was paid for them."""
+        if self.driver.poll() is None:
+            self.driver.kill()
+            self.driver.wait()
+            slurm("scancel", "--user", "root")
+            self.run("--unlock")
         for path in (TRACES, CHECKPOINT, "store/completions/seedling_base/sums_test", "store/training"):
             path = self.folder / path
             shutil.rmtree(path if path.is_dir() else path.parent, ignore_errors=True)
@@ -185,6 +191,7 @@ def test_nodes_set_down_send_their_jobs_back_to_the_queue(site):
         slurm("scontrol", "update", f"NodeName={node}", "State=down", "Reason=test")  # it comes back by itself
         site.until("requeued", lambda job=job: "Restarts=1" in slurm("scontrol", "show", "job", job))
     site.until("ended where they were", lambda: not site.processes() and not steps())
+    time.sleep(5)  # slurmd looks for the end of a job at intervals, and drains its node if it is sent the job before
     for job, _ in jobs.values():
         slurm("scontrol", "update", f"JobId={job}", "StartTime=now")  # Slurm gives them two minutes to end
     assert driver.wait() == 0

@@ -123,8 +123,9 @@ def send(signal_number: int, run: Run, step: int) -> None:
     while not steps.exists() or steps.read_bytes().count(b"\n") < step:
         time.sleep(0.005)
     for child in psutil.Process().children(recursive=True):
-        if str(run.folder / "settings.yaml") in child.cmdline():
-            child.send_signal(signal_number)
+        with contextlib.suppress(psutil.Error):  # one that is not there any more
+            if str(run.folder / "settings.yaml") in child.cmdline():
+                child.send_signal(signal_number)
 
 
 @pytest.mark.parametrize(

@@ -86,9 +86,10 @@ class Cluster:
 
     def daemon(self, name: str, *command: str, **variables: str) -> None:
         """Start a daemon, its output in logs/, its process in pids/."""
+        noted = self.folder / "pids" / name
         with open(self.folder / "logs" / f"{name}.out", "a") as out:
-            child = subprocess.Popen(
-                command,
+            subprocess.Popen(
+                [sys.executable, HERE / "reaper.py", noted, *command],
                 env={**os.environ, **variables},
                 cwd="/",
                 stdin=subprocess.DEVNULL,
@@ -96,7 +97,7 @@ class Cluster:
                 stderr=out,
                 start_new_session=True,
             )
-        (self.folder / "pids" / name).write_text(str(child.pid))
+        wait(name, ["test", "-e", str(noted)])
 
     def end(self, name: str, how: signal.Signals = signal.SIGTERM) -> None:
         """Send a daemon a signal, and wait until it is gone."""
@@ -161,9 +162,7 @@ def wait(what: str, command: list[str], ready=lambda said: True) -> None:
 
 
 def is_running(pid: int) -> bool:
-    """Whether a process is there, one of our programs, and no zombie. A child that has ended is reaped."""
-    with contextlib.suppress(ChildProcessError):  # another process started it
-        os.waitpid(pid, os.WNOHANG)
+    """Whether a process is there, one of our programs, and no zombie."""
     try:
         name, state = re.search(r"\((.*)\) (.)", Path(f"/proc/{pid}/stat").read_text()).groups()
     except FileNotFoundError:

@@ -193,6 +193,19 @@ def test_namespaces_show_nothing_but_libraries(tier, sandbox):
     }
 
 
+@pytest.mark.parametrize("name", ["libraries", "own libraries", "bücher", "ク", "back\\slash"])
+def test_libraries_cannot_be_written_to_whatever_their_folder_is_called(tier, tmp_path, monkeypatch, name):
+    if tier == "unsafe":
+        pytest.skip("nothing is forbidden")
+    packages = tmp_path / name / "site-packages"
+    packages.mkdir(parents=True)
+    packages.chmod(0o777)
+    monkeypatch.syspath_prepend(str(packages))
+    with contextlib.closing(Sandbox(tier, memory_bytes=512 << 20)) as sandbox:
+        done = run(sandbox, f"open({str(packages / 'written')!r}, 'w')")
+    assert done.ending is Ending.RUNTIME_ERROR and not any(packages.iterdir()), done
+
+
 def test_a_dead_zygote_is_noticed_and_replaced(tier):
     before = descendants()
     sandbox = Sandbox(tier, memory_bytes=512 << 20)

@@ -114,12 +114,13 @@ def _build_root(readable: list[str]) -> None:
 
 def _make_read_only(folders: list[str]) -> None:
     """Remount all mounts below `folders` read-only, one by one: no call before Linux 5.12 does it at once."""
-    with open("/old/proc/self/mountinfo") as lines:
+    with open("/old/proc/self/mountinfo", "rb") as lines:
         mounts = [line.split()[4:6] for line in lines]
     for point, options in mounts:
-        path = point.encode().decode("unicode_escape")  # blanks are written in octal
+        # Blanks are written in octal, which makes every byte a character; the others are the bytes of the path.
+        path = os.fsdecode(point.decode("unicode_escape").encode("latin-1"))
         if any(path == folder or path.startswith(f"{folder}/") for folder in folders):
-            kept = sum(flag for name, flag in _OPTIONS.items() if name in options.split(","))
+            kept = sum(flag for name, flag in _OPTIONS.items() if name in os.fsdecode(options).split(","))
             kernel.mount("none", path, None, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | kept)
 
 

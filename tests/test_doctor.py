@@ -114,3 +114,7 @@ def test_a_profile_that_is_not_there():
 
 def test_a_finding_is_one_line():
     assert re.fullmatch(r"warn  disk: 3 GB", str(doctor.Finding("warn", "disk", "3 GB")))
+
+
+def test_the_sandbox_of_this_machine_is_looked_at():
+    assert machine.sandbox().what == "sandbox"

@@ -14,7 +14,7 @@ from skymake import UserError, environments, records
 from skymake.doctor import Finding
 from skymake.environments import Environment
 from skymake.project import Project
-from skymake.sandbox import isolation
+from skymake.sandbox import tiers
 
 GB = 1e9
 ENVIRONMENTS_GB = 15  # vLLM and LLaMA-Factory with the CUDA build of torch
@@ -35,7 +35,7 @@ def examine(project: Project) -> Iterator[Finding]:
 def sandbox() -> Finding:
     """Where programs that models wrote would run here."""
     try:
-        return Finding("ok", "sandbox", f"programs run in {isolation.probe()} on this machine")
+        return Finding("ok", "sandbox", f"programs run in {tiers.probe()} on this machine")
     except UserError as error:
         return Finding("warn", "sandbox", str(error))
 

@@ -71,3 +71,19 @@ def test_a_link_takes_the_place_of_an_earlier_one(model, tmp_path):
     (model / "model.safetensors").write_bytes(b"other weights")
     weights.link(model, manifest)
     assert weights.load(str(manifest))[1] == weights.describe(model)
+
+
+def test_a_link_leaves_nothing_of_another_model(model, tmp_path):
+    """An index of shards that are there no more, or a template, would be read in place of what the model has."""
+    manifest, earlier = tmp_path / "student" / "manifest.json", tmp_path / "earlier"
+    earlier.mkdir()
+    for name in ("model-00001-of-00001.safetensors", "model.safetensors.index.json", "config.json", "vocab.json"):
+        (earlier / name).write_text("{}")
+    weights.link(earlier, manifest)
+    (manifest.parent / "README.md").write_text("a card")
+    weights.link(model, manifest)
+    assert {path.name for path in manifest.parent.iterdir()} == {
+        *weights.describe(model).files,
+        "manifest.json",
+        "README.md",
+    }

@@ -34,7 +34,7 @@ class Manifest(records.Record):
 
 def describe(folder: Path) -> Manifest:
     """The manifest of a model folder. UserError when it holds no weights."""
-    paths = sorted({path for pattern in PARTS for path in folder.glob(pattern)})
+    paths = sorted(_parts(folder))
     if not any(path.suffix == ".safetensors" for path in paths):
         raise UserError(f"{folder} holds no *.safetensors: it is not a model folder")
     files = {path.name: _sha256(path) for path in paths}
@@ -47,6 +47,8 @@ def link(source: Path, manifest: Path) -> None:
     folder = manifest.parent
     folder.mkdir(parents=True, exist_ok=True)
     described = describe(source)
+    for part in _parts(folder):  # of the model that was there before: a loader would read its index or its template
+        part.unlink()
     for name in described.files:
         (folder / name).unlink(missing_ok=True)
         (folder / name).symlink_to(os.path.relpath(source.resolve() / name, folder.resolve()))
@@ -64,6 +66,10 @@ def load(manifest: str) -> tuple[Path, Manifest]:
 def config(folder: Path) -> dict[str, Any]:
     """What a model says of its own architecture, in config.json."""
     return records.read_json(folder / "config.json")
+
+
+def _parts(folder: Path) -> set[Path]:
+    return {path for pattern in PARTS for path in folder.glob(pattern)}
 
 
 def _sha256(path: Path) -> str:

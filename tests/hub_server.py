@@ -125,6 +125,8 @@ class _Handler(BaseHTTPRequestHandler):
                 if found[2] == "preupload"
                 else (self.hub.commit(found[1], body))
             )
+        if found := re.fullmatch(r"/api/((?:models|datasets)/[^/]+/[^/]+)", self.path):
+            return {"id": found[1].partition("/")[2], "private": self.hub.repositories[found[1]]}
         if found := re.fullmatch(r"/api/((?:models|datasets)/[^/]+/[^/]+)/revision/main", self.path):
             return {"id": found[1].partition("/")[2], "sha": f"{self.hub.commits[found[1]]:040d}"}
         return {}

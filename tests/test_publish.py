@@ -101,6 +101,13 @@ def test_a_repository_is_public_only_when_the_config_says_so(built, hub):
     assert set(hub.repositories.values()) == {False}
 
 
+def test_what_is_private_never_goes_to_a_repository_that_is_public_already(built, hub):
+    hub.create({"name": "nano", "private": False})
+    done = publish(built, hub)
+    assert done.returncode == 1 and f"{hub.url}/me/nano is public: make it private" in done.stderr
+    assert not hub.commits and not hub.large
+
+
 def test_a_second_push_commits_nothing_and_a_changed_card_alone_is_sent(built, hub):
     publish(built, hub)
     assert publish(built, hub).returncode == 0

@@ -57,7 +57,8 @@ def describe(upload: Upload) -> str:
 def push(upload: Upload, message: str) -> str:
     """Create the repository where there is none and commit all files to it at once; the address of the commit.
 
-    A second push of the same files commits nothing. UserError when there is no token, or the hub refuses it.
+    A second push of the same files commits nothing. UserError when there is no token, the hub refuses it,
+    or what is to be private would go to a repository that is public already.
     """
     if not os.environ.get("HF_TOKEN"):
         raise UserError(f"HF_TOKEN is not set: make a token that may write to {upload.repository}, and set it")
@@ -66,6 +67,8 @@ def push(upload: Upload, message: str) -> str:
     named = {"repo_id": upload.repository, "repo_type": upload.kind}
     try:
         hub.create_repo(**named, private=upload.private, exist_ok=True)
+        if upload.private and not hub.repo_info(**named).private:  # one that was there stays what it was
+            raise UserError(f"{upload.page} is public: make it private there, or say release.private: false")
         return hub.create_commit(**named, operations=added, commit_message=message).commit_url
     except HfHubHTTPError as error:
         raise UserError(f"{upload.page}: {refusal(error)}") from None

@@ -275,11 +275,12 @@ def test_a_comparison_that_kills_its_worker_is_tried_once_more_and_then_a_grader
         verdict = thread.submit(grader.grade, problem("15"), r"\boxed{9^{9^{9^9}}}")
         killed = set()
         while not verdict.done():
-            worker = descendants(template._process.pid)[-1]
-            cpu = Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split()[11]
-            if worker not in killed and int(cpu) > 20:  # hundredths of a second: it is at work
-                os.kill(worker, signal.SIGKILL)
-                killed.add(worker)
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has just gone
+                worker = descendants(template._process.pid)[-1]
+                cpu = Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split()[11]
+                if worker not in killed and int(cpu) > 20:  # hundredths of a second: it is at work
+                    os.kill(worker, signal.SIGKILL)
+                    killed.add(worker)
             time.sleep(0.01)
     assert verdict.result().status == "grader_failure"
     assert len(killed) == 2

@@ -25,7 +25,7 @@ STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); 
 )
 
 
-def until(condition, seconds: float = 10.0):
+def until(condition, seconds: float = 30.0):
     """What the condition gives once it is true."""
     deadline = time.monotonic() + seconds
     while not (found := condition()):
@@ -70,10 +70,9 @@ def test_they_are_gone_after_an_error_in_the_block(tmp_path):
     until(lambda: all(map(is_gone, pids)))
 
 
-def test_who_does_not_listen_is_ended_by_force(tmp_path, monkeypatch):
-    monkeypatch.setattr(processes, "PATIENCE_S", 0.2)
+def test_who_does_not_listen_is_ended_by_force(tmp_path):
     log = tmp_path / "log"
-    with processes.running(python(STUBBORN), {}, log) as child:
+    with processes.running(python(STUBBORN), {}, log, patience_s=0.2) as child:
         until(lambda: "deaf" in log.read_text())
     assert child.returncode == -signal.SIGKILL
 
@@ -82,7 +81,7 @@ def test_a_grandchild_that_does_not_listen_is_ended_too(tmp_path):
     log = tmp_path / "log"
     with processes.running(python(FAMILY.format(grandchild=STUBBORN)), {}, log):
         until(lambda: "deaf" in log.read_text())
-        pids = [int(word) for word in log.read_text().split() if word.isdecimal()]
+        pids = until(lambda: [int(word) for word in log.read_text().split() if word.isdecimal()])
     until(lambda: all(map(is_gone, pids)))
 
 

@@ -172,10 +172,11 @@ def test_a_writer_killed_at_any_moment_loses_nothing_that_it_reported(tmp_path):
                 segment.append(completion(f"{os.getpid()}-{number}", "long " * 1000))
                 os.write(writer, b".")
         os.close(writer)
+        reported = len(os.read(reader, 1))  # it has begun
         time.sleep(0.05)
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
-        reported = len(os.read(reader, 10**6))
+        reported += len(os.read(reader, 10**6))
         os.close(reader)
         assert reported
         wanted = {f"{child}-{number}" for number in range(reported)}

@@ -30,7 +30,7 @@ CHECKPOINT = "results/small/checkpoints/student/manifest.json"
 LOCAL = "profiles/default"
 QUICK = ["--skymake-slurm-init-seconds-before-status-checks", "2", "--seconds-between-status-checks", "1"]
 QUICK += ["--skymake-slurm-longest-poll", "3"]
-pytestmark = [pytest.mark.slurm, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slurm, pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 class Site:
@@ -86,7 +86,7 @@ class Site:
         path = self.tools / log
         return path.read_text().splitlines() if path.exists() else []
 
-    def until(self, what: str, ready: Callable[[], bool], seconds: float = 90) -> None:
+    def until(self, what: str, ready: Callable[[], bool], seconds: float = 240) -> None:
         deadline = time.monotonic() + seconds
         while not ready():
             assert time.monotonic() < deadline, f"not {what}:\n{(self.folder / 'driver.log').read_text()[-4000:]}"

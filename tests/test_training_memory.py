@@ -127,6 +127,7 @@ print(json.dumps({
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)  # it may have to build the environment
 def test_model_states_are_what_deepspeed_estimates():
     known, python = shape(), small_training.environment().python
     command = [python, "-c", ESTIMATES, str(known.parameters), str(known.embedding)]

@@ -26,7 +26,7 @@ from skymake import UserError, mixtures, records, rows
 from skymake.runs import Attempt, Run
 from skymake.training import Machine
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]  # the first may have to build the environment
 TOGETHER = Machine(device="cpu", devices=2, nodes=1)
 
 

@@ -78,7 +78,6 @@ class Scene:
             self._listen(socket.AF_UNIX, f"\0{abstract}"),
         ]
         self._path.chmod(0o777)
-        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)  # an orphan becomes ours, and is seen
         os.environ["SKYMAKE_TEST_SECRET"] = SECRET
         self.victims = {
             "MARKS": self.marks,
@@ -133,6 +132,16 @@ class Scene:
         return left
 
 
+@contextlib.contextmanager
+def adopting_orphans() -> Iterator[None]:
+    """Within the block an orphan becomes ours, and is seen."""
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    try:
+        yield
+    finally:
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
+
+
 def descendants() -> set[int]:
     """All processes below this one."""
     parents = {}
@@ -178,7 +187,7 @@ def run(tier: str, chosen: Iterable[Program], others: Iterable[Case] = ()) -> li
     """Grade programs in a tier, one after the other by one grader: those with complaints, and what they are."""
     programs.probe = lambda: tier
     found = []
-    with Scene() as scene, ProgramGrader(LIMITS) as grader:
+    with adopting_orphans(), Scene() as scene, ProgramGrader(LIMITS) as grader:
         for case in [*(Case(program, task(program), scene.source(program.file)) for program in chosen), *others]:
             verdict = grader.grade_source(case.problem, case.source)
             if wrong := list(complaints(case.program, verdict, scene.harm())):

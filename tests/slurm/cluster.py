@@ -25,7 +25,7 @@ PROGRAMS = ["slurmctld", "slurmd", "slurmdbd", "mariadbd", "munged", "sbatch", "
 NODES = {"cpu1": 17001, "gpu1": 17002, "gpu2": 17003}  # name -> port
 ETC = Path("/etc/slurm")
 HERE = Path(__file__).parent
-START_S, STOP_S = 60, 20
+START_S, STOP_S = 180, 20
 
 
 class Unavailable(Exception):

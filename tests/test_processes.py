@@ -105,7 +105,7 @@ from pathlib import Path
 from skymake import processes
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 processes.end_with_parent()
-with processes.running({command!r}, {{}}, Path({log!r})) as child:
+with processes.running({command!r}, {{}}, Path({log!r}), patience_s={patience_s}) as child:
     child.wait()
 """
 STARTER = "import subprocess, sys; subprocess.run([sys.executable, '-c', {job!r}])"
@@ -131,17 +131,48 @@ def start(program: str, log: Path, cleared: list[int]) -> subprocess.Popen:
 def test_a_child_ends_with_a_job_that_was_killed(tmp_path, cleared):
     """The kernel tells the child alone: what it started is the child's to end."""
     log = tmp_path / "log"
-    with start(JOB.format(command=python(FAMILY.format(grandchild=SLEEP)), log=str(log)), log, cleared) as job:
+    with start(
+        JOB.format(command=python(FAMILY.format(grandchild=SLEEP)), log=str(log), patience_s=20), log, cleared
+    ) as job:
         job.kill()
     until(lambda: is_gone(cleared[0]))
 
 
 def test_the_whole_family_ends_with_a_snakemake_that_was_killed(tmp_path, cleared):
     log = tmp_path / "log"
-    job = JOB.format(command=python(FAMILY.format(grandchild=SLEEP)), log=str(log))
+    job = JOB.format(command=python(FAMILY.format(grandchild=SLEEP)), log=str(log), patience_s=20)
     with start(STARTER.format(job=job), log, cleared) as snakemake_itself:
         snakemake_itself.kill()
     until(lambda: all(map(is_gone, cleared)))
+
+
+# Both print their id, and then sleep; one does not listen, the other takes a second to save.
+LISTENING = "import os, signal, sys, time; signal.signal(signal.SIGTERM, {}); print(os.getpid(), flush=True); " + (
+    "time.sleep(60)"
+)
+DEAF = LISTENING.format("signal.SIG_IGN")
+SLOW = LISTENING.format("lambda *_: (time.sleep(1), print('saved'), sys.exit())")
+
+
+@pytest.mark.parametrize("first", [signal.SIGTERM, signal.SIGINT])
+def test_a_job_asked_twice_to_end_still_ends_its_child(tmp_path, cleared, first):
+    log = tmp_path / "log"
+    job = JOB.format(command=python(DEAF), log=str(log), patience_s=1)
+    with start(job, log, cleared) as process:
+        process.send_signal(first)
+        time.sleep(0.3)
+        process.terminate()
+    assert is_gone(cleared[0]) and process.returncode == 143
+
+
+def test_a_job_asked_twice_to_end_gives_its_child_its_time(tmp_path, cleared):
+    log = tmp_path / "log"
+    job = JOB.format(command=python(SLOW), log=str(log), patience_s=20)
+    with start(job, log, cleared) as process:
+        process.terminate()
+        time.sleep(0.3)
+        process.terminate()
+    assert "saved" in log.read_text() and process.returncode == 143
 
 
 def test_the_tail_of_a_log_is_its_end(tmp_path):

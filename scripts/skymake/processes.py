@@ -39,13 +39,31 @@ def running(
 
 
 def end(child: subprocess.Popen, patience_s: float = PATIENCE_S) -> None:
-    """Ask the child's whole session to end, and force it after `patience_s` seconds."""
-    with contextlib.suppress(ProcessLookupError):  # the session is gone already
+    """Ask the child's whole session to end, and force it after `patience_s` seconds, or at once on Ctrl-C.
+
+    Whoever ends this process may ask more than once: Slurm, Snakemake and the kernel all do.
+    """
+    with _held(signal.SIGTERM), contextlib.suppress(ProcessLookupError):  # the session is gone already
         os.killpg(child.pid, signal.SIGTERM)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            child.wait(patience_s)
-        os.killpg(child.pid, signal.SIGKILL)
+        try:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(patience_s)
+        finally:
+            os.killpg(child.pid, signal.SIGKILL)
     child.wait()
+
+
+@contextlib.contextmanager
+def _held(number: signal.Signals) -> Iterator[None]:
+    """A signal that comes during the block is delivered after it."""
+    came = []
+    handler = signal.signal(number, lambda *_: came.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(number, handler)
+        if came:
+            signal.raise_signal(number)
 
 
 def tail(log: Path, characters: int = 3000) -> str:

@@ -71,6 +71,6 @@ def tail(log: Path, characters: int = 3000) -> str:
     return log.read_text(errors="replace")[-characters:] if log.exists() else "(no log)"
 
 
-def end_with_parent() -> None:
-    """Have the kernel end this process, by SIGTERM, should its parent be killed."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+def end_with_parent(number: signal.Signals = signal.SIGTERM) -> None:
+    """Have the kernel send this process a signal should its parent be killed."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, number)

@@ -7,7 +7,9 @@ import pytest
 import yaml
 
 from skymake import UserError
+from skymake.config import SCHEMA
 from skymake.project import Project
+from skymake.sources import ADAPTERS
 
 CONFIG = yaml.safe_load((Path(__file__).parents[1] / "config" / "nano.yaml").read_text())
 HOSTED = {
@@ -52,6 +54,31 @@ def test_a_name_that_stands_for_nothing_is_refused_by_its_key(config, path, said
     place[last] = "nobody"
     with pytest.raises(UserError, match=rf"config: {said} names 'nobody', which is none of: \w+"):
         Project(config)
+
+
+@pytest.mark.parametrize(
+    ("student", "teacher", "circle"), [("student", "teacher", "student"), ("base", "student", "student")]
+)
+def test_a_recipe_cannot_be_made_from_itself(config, student, teacher, circle):
+    config["recipes"]["student"] |= {"student": student, "teacher": teacher}
+    with pytest.raises(UserError, match=f"recipes that are made from each other: {circle}$"):
+        Project(config)
+
+
+def test_recipes_cannot_be_made_from_each_other(config):
+    config["recipes"]["base"]["student"] = "student"
+    with pytest.raises(UserError, match=r"recipes that are made from each other: (base, student|student, base)$"):
+        Project(config)
+
+
+def test_an_entry_without_what_it_needs_is_told_what_that_is(config):
+    config["sources"]["mine"] = {"adapter": "jsonl", "path": "data", "files": ["mine.jsonl"]}
+    with pytest.raises(UserError, match=r"config: sources\.mine: must have exactly one of .*; path, revision, files$"):
+        Project(config)
+
+
+def test_the_adapters_that_a_config_may_name_are_those_that_there_are():
+    assert yaml.safe_load(SCHEMA.read_text())["$defs"]["source"]["properties"]["adapter"]["enum"] == [*ADAPTERS]
 
 
 def test_the_baseline_must_be_one_of_the_models_compared(config):

@@ -1,5 +1,6 @@
 """What a config may say. An unknown key, a wrong type, or a name that stands for nothing is an error before any job."""
 
+import graphlib
 from collections.abc import Container, Iterator
 from typing import Any
 
@@ -22,7 +23,7 @@ def validate(config: Config) -> None:
     """Raises ConfigError with one line for each key that the schema refuses, or for the first wrong name."""
     errors = jsonschema.Draft202012Validator(yaml.safe_load(SCHEMA.read_text())).iter_errors(config)
     found = (jsonschema.exceptions.best_match([error]) for error in errors)
-    lines = [f"config: {'.'.join(map(str, error.absolute_path)) or 'top level'}: {error.message}" for error in found]
+    lines = [f"config: {'.'.join(map(str, error.absolute_path)) or 'top level'}: {said(error)}" for error in found]
     if lines:
         raise ConfigError("\n".join(sorted(lines)))
     for key, name, names in references(config):
@@ -43,6 +44,25 @@ def validate(config: Config) -> None:
                 f"config: recipes.{name} has {'pairs' if 'pairs' in recipe else 'no pairs'}, so "
                 f"trainings.{recipe['training']} must {'' if 'pairs' in recipe else 'not '}have a preference"
             )
+    try:
+        graphlib.TopologicalSorter({name: made_from(name, config) for name in config["recipes"]}).prepare()
+    except graphlib.CycleError as error:
+        raise ConfigError(f"config: recipes that are made from each other: {', '.join(error.args[1][1:])}") from None
+
+
+def said(error: jsonschema.ValidationError) -> str:
+    """What is wrong; where an entry must have one of several groups of keys, which these are."""
+    groups = [part.get("required") for part in error.validator_value] if error.validator == "oneOf" else []
+    if not groups or not all(groups):
+        return error.message
+    return f"must have exactly one of these groups of keys: {'; '.join(map(', '.join, groups))}"
+
+
+def made_from(name: str, config: Config) -> set[str]:
+    """The models that must be there before a recipe can be trained: what it starts from, and whose traces it reads."""
+    recipe = config["recipes"][name]
+    rewriters = {config["rewriters"][recipe["rewriter"]]["model"]} if "rewriter" in recipe else set()
+    return {recipe["student"], *teachers(recipe).values()} | rewriters
 
 
 def teachers(recipe: Config) -> dict[str, str]:

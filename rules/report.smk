@@ -18,7 +18,7 @@ localrules:
 
 
 rule plan_costs:
-    """What is still to pay for: requests that the store has no answer to, rewriting, training; refused over budget."""
+    """What is still to pay for: requests that the store has no answer to, labels too, training; refused over budget."""
     input:
         spending.files(project),
     output:

@@ -54,7 +54,7 @@ rule sample_traces:
         endpoint=of("model", project.endpoint),
         store=config["store"],
         failure_share=config["failure_share"],
-        plan=of("model", "set", project.permit),
+        plan=project.plan,
     script:
         "../scripts/sample_traces.py"
 

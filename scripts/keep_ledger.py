@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import pandas as pd
@@ -11,9 +11,9 @@ import pandas as pd
 from skymake import ledgers, records, rule
 from skymake.costs import occupying
 from skymake.ledgers import Bill, Entry, Ledger, total
-from skymake.plans import Estimates
+from skymake.plans import Estimates, Stage
 from skymake.runs import Attempt
-from skymake.spending import Rewriting, Sampling, Training, Work
+from skymake.spending import Choice, Rewriting, Sampling, Training, Work
 
 
 class Spent(msgspec.Struct):
@@ -64,11 +64,20 @@ def asked(work: Work, estimates: Estimates, store: str) -> Iterator[Entry]:
 
 def answered(part: Sampling | Rewriting, work: Work) -> Entry:
     """The line of one model on one set, before its hours and its money are known."""
+    if isinstance(part, Sampling) and part.stage == "labelling":
+        chosen = {each.set for each in work.samplings if each.choice and rates(part, each.choice)}
+        recipes = [each.recipe for each in work.trainings if chosen & each.sets.keys()]
+        return add_up("labelling", part.model, part.set, recipes, part.traces)
     if isinstance(part, Sampling):
         recipes = [each.recipe for each in work.trainings if each.sets.get(part.set) == part.model]
         return add_up("sampling", part.model, part.set, recipes, part.traces)
     recipes = [each.recipe for each in work.trainings if each.rewriter == part.rewriter and part.set in each.sets]
     return add_up("rewriting", part.model, f"{part.teacher} on {part.set}", recipes, part.rewrites)
+
+
+def rates(part: Sampling, choice: Choice) -> bool:
+    """Whether these are the ratings that choose the problems of a set."""
+    return (part.model, part.set) == (choice.model, choice.set)
 
 
 def add_up(stage: str, model: str, subject: str, recipes: list[str], files: Iterable[str]) -> Entry:
@@ -93,11 +102,11 @@ def trained(part: Training, estimates: Estimates) -> Entry:
 
 
 def bill(recipe: str, rows: int, entries: list[Entry]) -> Bill:
-    """What one recipe would have cost alone: its teachers' answers, their restating, its training."""
+    """What one recipe would have cost alone: its labels, its teachers' answers, their restating, its training."""
     mine = [entry for entry in entries if recipe in entry.recipes]
-    usd = {stage: total(e.usd for e in mine if e.stage == stage) for stage in ("sampling", "rewriting", "training")}
+    usd = (total(entry.usd for entry in mine if entry.stage == stage) for stage in get_args(Stage))
     hours, tokens = total(entry.gpu_hours for entry in mine), sum(entry.completion_tokens for entry in mine)
-    return Bill(recipe, rows, usd["sampling"], usd["rewriting"], usd["training"], hours, tokens)
+    return Bill(recipe, rows, *usd, hours, tokens)
 
 
 if __name__ == "__main__":

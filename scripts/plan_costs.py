@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from skymake import UserError, answers, plans, prompts, records, rule
+from skymake import UserError, plans, prompts, records, rule
+from skymake.candidates import Candidates, candidates, identity
 from skymake.plans import Estimates, Line, Plan
 from skymake.records import Problem
 from skymake.spending import Rewriting, Sampling, Training, Work
@@ -23,9 +24,11 @@ def plan_costs(
 
     Raises UserError with the plan when what is due exceeds the budget, unless the config allows that.
     """
-    wanted, known = msgspec.convert(work, Work), msgspec.convert(estimates, Estimates)
-    problems = {path: plans.digest(path) for part in wanted.samplings for path in part.problems}
-    counted = Plan(project, problems, known, devices, list(lines(wanted, known, Store(store))))
+    wanted, known, paid = msgspec.convert(work, Work), msgspec.convert(estimates, Estimates), Store(store)
+    chosen = candidates(wanted, paid)
+    files = {path: plans.digest(path) for part in wanted.samplings for path in part.problems}
+    ids = [id for found in chosen.values() for id in found.ids]
+    counted = Plan(project, files, ids, known, devices, list(lines(wanted, chosen, known, paid)))
     text, due = plans.markdown(counted), counted.total("rest").usd
     if due > known.budget_usd and known.over_budget == "refuse":
         raise UserError(
@@ -38,50 +41,53 @@ def plan_costs(
 
 
 class Asked(NamedTuple):
-    """What a model is asked on a set: requests, how many of them the store has answers to, mean tokens, and whether
-    those are measured. question: tokens of a question alone, as it is asked.
+    """What a model is asked on a set: requests, how many of them the store has answers to, mean tokens, whether
+    those are measured, and whether there may be fewer. question: tokens of a question alone, as it is asked.
     """
 
     count: int
     held: int
     tokens: tuple[float, float]
     measured: bool
+    at_most: bool
     question: float
     domain: str
     published: bool
 
 
-def lines(work: Work, estimates: Estimates, store: Store) -> Iterator[Line]:
-    """Every line of the plan."""
+def lines(work: Work, chosen: dict[str, Candidates], estimates: Estimates, store: Store) -> Iterator[Line]:
+    """Every line of the plan. chosen: the sets whose problems labels choose."""
     asked: dict[tuple[str, str], Asked] = {}
     for part in work.samplings:
-        found = asked[part.model, part.set] = sampled(part, estimates, store)
+        found = asked[part.model, part.set] = sampled(part, chosen.get(part.set), estimates, store)
         if part.asked:
-            yield plans.asking("sampling", estimates, part.model, part.set, *found[:4])
+            yield plans.asking(part.stage, estimates, part.model, part.set, *found[:5])
     for part in work.rewritings:
         yield rewritten(part, asked[part.teacher, part.set], estimates, store)
     for part in work.trainings:
         yield trained(part, asked, estimates)
 
 
-def sampled(part: Sampling, estimates: Estimates, store: Store) -> Asked:
-    """What a model is asked on a set. Weights that are not there yet have answered nothing."""
-    known = not part.weights or Path(part.weights).exists()
-    identity = answers.identify(part.weights, part.identity) if known else ""
+def sampled(part: Sampling, chosen: Candidates | None, estimates: Estimates, store: Store) -> Asked:
+    """What a model is asked on a set, of all candidates where labels choose its problems: at most the set's limit."""
+    name = identity(part)
     keys: set[str] = set()
     characters, questions, problems, domain = 0, 0, 0, ""
-    for problem in records.read_all(part.problems, Problem):
+    for problem in chosen.problems if chosen else records.read_all(part.problems, Problem):
         messages = prompts.messages(part.prompt, part.system, problem)
         problems, domain = problems + 1, problem.domain
         characters += sum(len(message["content"]) for message in messages)
         questions += len(messages[-1]["content"])
-        keys |= {request.key for request in requests(identity, messages, part.sampling)}
+        keys |= {request.key for request in requests(name, messages, part.sampling)}
     expected, question = (n / max(problems, 1) / estimates.characters_per_token for n in (characters, questions))
     held, tokens = answered(store, part.model, part.set, keys)
-    lengths = tokens or (expected, estimates.models[part.model].answer_tokens)
+    lengths = tokens or (expected, min(estimates.models[part.model].answer_tokens, part.sampling["max_tokens"]))
+    most, at_most = (chosen.most, not chosen.sure) if chosen else (problems, False)
     if not part.asked:
-        return Asked(problems, problems, lengths, False, question, domain, True)
-    return Asked(len(keys), held, lengths, tokens is not None, question, domain, False)
+        return Asked(most, most, lengths, False, at_most, question, domain, True)
+    count = min(len(keys), most * part.sampling["samples"])
+    held = count - min(count, len(keys) - held)
+    return Asked(count, held, lengths, tokens is not None, at_most, question, domain, False)
 
 
 def answered(store: Store, model: str, name: str, keys: set[str] | None) -> tuple[int, tuple[float, float] | None]:
@@ -104,8 +110,9 @@ def rewritten(part: Rewriting, asked: Asked, estimates: Estimates, store: Store)
     held, tokens = answered(store, part.model, part.set, None)
     framing = len(Path(part.prompt).read_text()) / estimates.characters_per_token
     lengths = tokens or (framing + sum(asked.tokens), asked.tokens[1])
+    known = (lengths, tokens is not None, asked.at_most)
     subject = f"{part.teacher} on {part.set}"
-    return plans.asking("rewriting", estimates, part.model, subject, count, held, lengths, tokens is not None)
+    return plans.asking("rewriting", estimates, part.model, subject, count, held, *known)
 
 
 def trained(part: Training, asked: dict[tuple[str, str], Asked], estimates: Estimates) -> Line:
@@ -124,7 +131,8 @@ def trained(part: Training, asked: dict[tuple[str, str], Asked], estimates: Esti
         rows[system + mean, estimates.models[part.base].answer_tokens] = part.corpus_rows
     done = all(each.held == each.count for each in found) and Path(part.checkpoint).exists()
     cut = {clip(tokens, part.cutoff_tokens): count for tokens, count in rows.items()}
-    return plans.training(estimates, part.base, part.recipe, cut, part.epochs, part.utilisation, done)
+    at_most = any(each.at_most for each in found)
+    return plans.training(estimates, part.base, part.recipe, cut, part.epochs, part.utilisation, done, at_most)
 
 
 def stays(asked: Asked, estimates: Estimates) -> float:

@@ -131,12 +131,12 @@ def write_costs(folder: Path) -> tuple[str, str]:
     known = {"teacher": Payee(40, Size(1e9, 2, 64)), "base": Payee(40, Size(1e9, 2, 64))}
     factors, kept = {"batches": 0.1}, {"kernels": 0.4, "waiting": 0.5}
     estimates = Estimates("2026-01-01", Device("H1", 100.0, 2.0), factors, 3.0, 0.7, known, 9.0, "refuse")
-    sampling = plans.asking("sampling", estimates, "teacher", "sums", 8, 2, (10.0, 40.0), True)
-    training = plans.training(estimates, "base", "student", {(10.0, 40.0): 5.0}, 3, kept, False)
-    records.write_json(folder / "plan.json", Plan("tiny", {}, estimates, 1, [sampling, training]))
+    sampling = plans.asking("sampling", estimates, "teacher", "sums", 8, 2, (10.0, 40.0), True, False)
+    training = plans.training(estimates, "base", "student", {(10.0, 40.0): 5.0}, 3, kept, False, False)
+    records.write_json(folder / "plan.json", Plan("tiny", {}, [], estimates, 1, [sampling, training]))
     taken = [Entry("sampling", "teacher", "sums", ["student"], 8, 80, 350, 0.1, 0.5, 1.0)]
     taken.append(Entry("training", "base", "student", ["student"], 4, 0, 0, 0.0, None, None))
-    bill = Bill("student", 4, 1.0, 0.0, None, None, 350)
+    bill = Bill("student", 4, 0.0, 1.0, 0.0, None, None, 350)
     records.write_json(folder / "ledger.json", Ledger(taken, [bill]))
     return str(folder / "plan.json"), str(folder / "ledger.json")
 

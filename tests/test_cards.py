@@ -61,7 +61,7 @@ def files(tmp_path) -> dict[str, str]:
     records.write(
         tmp_path / "log.jsonl", [{"current_steps": step, "total_steps": 20, "loss": 10 / step} for step in (10, 20)]
     )
-    bill = Bill("student", 3, 12.5, None, 450.0, 152.0, 4321)
+    bill = Bill("student", 3, 7.5, 12.5, None, 450.0, 152.0, 4321)
     records.write_json(tmp_path / "ledger.json", Ledger([], [bill]))
     records.write_json(tmp_path / "manifest.json", weights.Manifest("d1ge57", {}))
     for name, package in (("train", "llamafactory==0.9.5"), ("serve", "vllm==0.32.0")):
@@ -138,7 +138,7 @@ def test_funnel_mixture_training_versions_and_prompt_are_of_the_build(files):
 
 
 def test_the_cost_is_the_ledgers_and_what_was_not_measured_is_said(files):
-    assert "| $450.00 | $12.50 | not measured | 152.00 | 4,321 |" in model_card(files)
+    assert "| $450.00 | $7.50 | $12.50 | not measured | 152.00 | 4,321 |" in model_card(files)
 
 
 def test_a_rewriter_is_among_what_the_data_was_made_from(files):

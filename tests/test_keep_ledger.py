@@ -15,7 +15,7 @@ from skymake.ledgers import Account, Ledger, Served
 from skymake.plans import Estimates, Payee
 from skymake.records import Trace
 from skymake.runs import Attempt
-from skymake.spending import Rewriting, Sampling, Training, Work
+from skymake.spending import Choice, Rewriting, Sampling, Training, Work
 
 SIZE = Size(1e9, 2, 64)
 MODELS = {"teacher": Payee(40, SIZE), "base": Payee(40, SIZE), "mini": Payee(40, price=Price(1.0, 10.0))}
@@ -42,7 +42,10 @@ def paid(tmp_path) -> Ledger:
     """
     weights, store = manifest(tmp_path / "teacher", "aa"), tmp_path / "store"
     asked = {"sums": traces(tmp_path / "sums", 10, 90), "test": traces(tmp_path / "test", 5, 190)}
-    samplings = [Sampling("teacher", name, [], "", "", weights, "", {}, files, True) for name, files in asked.items()]
+    samplings = [
+        Sampling("sampling", "teacher", name, [], "", "", weights, "", {}, files, True, None)
+        for name, files in asked.items()
+    ]
     restated = traces(tmp_path / "restated", 8, 100)
     rewritings = [Rewriting("nice", "mini", "", "teacher", "sums", "", restated, True)]
     records.write(tmp_path / "provenance", [{"row": n} for n in range(4)])
@@ -86,9 +89,37 @@ def test_the_bill_of_a_recipe_says_what_its_headline_leaves_out(paid, tmp_path):
     assert float(lines[0]["usd_per_row"]) == pytest.approx(0.75) and lines[1]["usd_per_row"] == ""
 
 
+def test_labels_are_paid_for_the_recipes_whose_sets_they_choose(tmp_path):
+    choice, price = Choice("mini", "to_rate", 5, 10, None), Price(1.0, 10.0)
+    samplings = [
+        Sampling("labelling", "mini", "to_rate", [], "", "", "", "", {}, traces(tmp_path / "r", 20, 9), True, None),
+        Sampling("sampling", "mini", "hard", [], "", "", "", "", {}, traces(tmp_path / "h", 5, 99), True, choice),
+        Sampling("sampling", "mini", "other", [], "", "", "", "", {}, traces(tmp_path / "o", 5, 99), True, None),
+    ]
+    records.write(tmp_path / "provenance", [{"row": n} for n in range(4)])
+    checkpoint, known = manifest(tmp_path / "student", "bb"), str(tmp_path / "provenance")
+    (tmp_path / "run" / "model").mkdir(parents=True)
+    (tmp_path / "run" / "model" / "m.safetensors").touch()
+    (tmp_path / "student" / "m.safetensors").symlink_to(tmp_path / "run" / "model" / "m.safetensors")
+    trainings = [
+        Training(name, "base", "", {part: "mini"}, {}, 1, 0, 3.0, {}, 99, checkpoint, None, known)
+        for name, part in (("rated", "hard"), ("unrated", "other"))
+    ]
+    work, estimates = (msgspec.to_builtins(thing) for thing in (Work(samplings, [], trainings), ESTIMATES))
+    keep_ledger(str(tmp_path / "l.csv"), str(tmp_path / "l.json"), work, estimates, str(tmp_path / "store"))
+    kept = records.read_json(tmp_path / "l.json", Ledger)
+    labels, cost = kept.entries[0], price.cost(200, 180).usd
+    assert (labels.stage, labels.subject, labels.count, labels.recipes) == ("labelling", "to_rate", 20, ["rated"])
+    assert labels.usd == pytest.approx(cost)
+    assert [bill.labelling_usd for bill in kept.bills] == [pytest.approx(cost), 0]
+    assert [bill.sampling_usd for bill in kept.bills] == [pytest.approx(price.cost(50, 495).usd)] * 2
+
+
 def test_what_was_not_measured_is_none_and_not_zero(tmp_path):
     weights = manifest(tmp_path / "teacher", "aa")
-    sampling = Sampling("teacher", "s", [], "", "", weights, "", {}, traces(tmp_path / "t", 2, 9), True)
+    sampling = Sampling(
+        "sampling", "teacher", "s", [], "", "", weights, "", {}, traces(tmp_path / "t", 2, 9), True, None
+    )
     work, known = (msgspec.to_builtins(thing) for thing in (Work([sampling], [], []), ESTIMATES))
     keep_ledger(str(tmp_path / "l.csv"), str(tmp_path / "l.json"), work, known, str(tmp_path / "store"))
     [entry] = records.read_json(tmp_path / "l.json", Ledger).entries

@@ -4,13 +4,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import yaml
 from conftest import ROOT
 from snakemake.utils import update_config
 
 from plan_costs import plan_costs
-from skymake import UserError, prompts, records, spending
+from skymake import UserError, plans, prompts, records, spending
 from skymake.plans import Plan
 from skymake.project import Project
 from skymake.records import MathCheck, NoCheck, Origin, Problem, ProgramCheck
@@ -131,6 +132,89 @@ def pay(place: Place, model: str, name: str, count: int) -> None:
             messages = prompts.messages(project.prompt(name), project.system(model), problem)
             [request] = requests("sha256:00ff", messages, project.sampling(name))
             segment.append(Completion(request.key, "a", None, "stop", 50, 70, 1.0, request.seed, model))
+
+
+@pytest.fixture
+def rated(nano) -> Place:
+    """Sums are 20 of those that a hosted model rates 5 or more, and a hosted teacher's; a dollar a million tokens."""
+    hosted = {"url": "http://127.0.0.1:9/v1", "id": "o", "key_env": None, "concurrency": 1, "timeout_s": 1.0}
+    paid = {"answer_tokens": 400, "price": {"prompt_usd": 1.0, "completion_usd": 1.0}}
+    for name in ("rater", "oracle"):
+        nano.config["models"][name] = {"api": {**hosted, "attempts": 1}, "system": None}
+        nano.config["costs"]["models"][name] = paid
+    sums = nano.config["sets"]["sums"]
+    nano.config["sets"]["to_rate"] = {**sums, "prompt": "difficulty"}
+    sums |= {"labels": {"set": "to_rate", "model": "rater"}, "filters": {"difficulty": [5, 10]}, "limit": 20}
+    nano.config["recipes"]["student"]["other_teachers"] = {"sums": "oracle"}
+    nano.config["costs"]["budget_usd"] = 100.0
+    nano.set("to_rate", 40)
+    for file in Project(nano.config).files("problems/{set}/{shard}.jsonl", set=["sums"]):
+        Path(file).unlink()
+    return nano
+
+
+def reply(place: Place, model: str, name: str, texts: list[str]) -> None:
+    """Put a hosted model's replies to the first of the rated problems into the store, as what a set asks."""
+    project = Project(place.config)
+    problems = records.read(project.files("problems/{set}/0.jsonl", set=["to_rate"])[0], Problem)
+    with Store("store").segment(model, name) as segment:
+        for problem, text in zip(problems, texts, strict=False):
+            messages = prompts.messages(project.prompt(name), None, problem)
+            [request] = requests(project.identity(model), messages, project.sampling(name))
+            segment.append(Completion(request.key, text, None, "stop", 50, 70, 1.0, request.seed, model))
+
+
+def test_labels_are_planned_before_they_are_paid_and_what_they_choose_is_bounded(rated):
+    lines = {(line.stage, line.model, line.subject): line for line in rated.plan().lines}
+    labels, sums = lines["labelling", "rater", "to_rate"], lines["sampling", "oracle", "sums"]
+    assert (labels.count, labels.due, labels.at_most, labels.measured) == (40, 40, False, False)
+    longest = rated.config["sampling"]["once"]["max_tokens"]
+    assert labels.completion_tokens == min(400, longest), "no answer is longer than it may be"
+    assert labels.rest.usd == pytest.approx(40 * (labels.prompt_tokens + labels.completion_tokens) / 1e6)
+    assert (sums.count, sums.due, sums.at_most) == (20, 20, True), "40 may be that hard; 20 are taken"
+    assert lines["training", "base", "student"].at_most and not lines["sampling", "teacher", "puzzles"].at_most
+    table = Path("plan.md").read_text()
+    assert "At most **$" in table and "| ≤ 20 | ≤ 20 |" in table and "| **labelling** |" in table
+
+
+def test_labels_in_the_store_are_paid_and_narrow_what_they_choose(rated):
+    reply(rated, "rater", "to_rate", ["[[2]]"] * 8 + ["Hm."] * 7 + ["[[9]]"] * 10)
+    reply(rated, "oracle", "sums", ["4"] * 16)
+    lines = {(line.stage, line.subject): line for line in rated.plan().lines}
+    assert (lines["labelling", "to_rate"].due, lines["labelling", "to_rate"].measured) == (15, True)
+    assert (lines["sampling", "sums"].count, lines["sampling", "sums"].due) == (20, 20), "of 25, one is answered"
+    reply(rated, "rater", "to_rate", ["[[2]]"] * 30 + ["[[5]]"] * 10)
+    lines = {(line.stage, line.subject): line for line in rated.plan().lines}
+    assert (lines["labelling", "to_rate"].due, lines["labelling", "to_rate"].rest.usd) == (0, 0)
+    sums = lines["sampling", "sums"]
+    assert (sums.count, sums.due, sums.at_most) == (20, 19, False), "the first reply to a request stays: 10 and 10"
+    assert "At most" not in Path("plan.md").read_text()
+
+
+def test_labels_count_against_the_budget(rated):
+    rated.config["costs"]["budget_usd"] = 0.0001
+    rated.config["costs"]["models"]["oracle"] = {
+        "answer_tokens": 4,
+        "price": {"prompt_usd": 0.0, "completion_usd": 0.0},
+    }
+    with pytest.raises(UserError, match=r"(?s)\| labelling \| rater \| to_rate \| 40 \| 40 .*over the budget"):
+        rated.plan()
+
+
+def test_a_label_is_permitted_by_the_plan_and_so_is_what_it_may_choose_and_nothing_else(rated, monkeypatch):
+    monkeypatch.setattr(plans, "PATIENCE_S", 0.0)
+    reply(rated, "rater", "to_rate", ["[[2]]"])
+    rated.plan()
+    every = Project(rated.config).files("problems/{set}/{shard}.jsonl", set=["to_rate"])[0]
+    plans.permit("plan.json", every)
+    easy, *hard = records.read(every, Problem)
+    of_sums = [msgspec.structs.replace(problem, id=f"sums-{problem.id.split('-')[1]}") for problem in (*hard, easy)]
+    records.write("chosen.jsonl", of_sums[:-1])
+    plans.permit("plan.json", "chosen.jsonl")
+    for other in (of_sums, hard):
+        records.write("chosen.jsonl", other)
+        with pytest.raises(UserError, match=r"chosen\.jsonl costs what plan\.json has not counted"):
+            plans.permit("plan.json", "chosen.jsonl")
 
 
 def test_over_budget_is_refused_unless_allowed(nano):

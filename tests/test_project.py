@@ -230,9 +230,15 @@ def test_labels_are_published_or_rated_by_a_model(config):
     config["sets"]["sums"]["labels"] = labels
     assert Project(config).labels("sums") == ["results/nano/sources/taco.jsonl"]
     assert Project(config).spec("sums")["labels"] == {"question": "problem", "difficulty": "level"}
-    config["sets"]["sums"]["labels"] = {"set": "scripts", "model": "hosted"}
-    assert Project(config).labels("sums") == [f"results/nano/ratings/hosted/scripts/{shard}.jsonl" for shard in "01"]
-    assert Project(config).ratings == [("hosted", "scripts")]
+    sums = config["sets"]["sums"]
+    config["sets"]["to_rate"] = {key: value for key, value in sums.items() if key != "labels"}
+    sums |= {"labels": {"set": "to_rate", "model": "hosted"}, "filters": {"difficulty": [3, 9.5]}}
+    assert Project(config).labels("sums") == [f"results/nano/ratings/hosted/to_rate/{shard}.jsonl" for shard in "01"]
+    assert Project(config).ratings == [("hosted", "to_rate")]
+    for wrong in ({}, {"difficulty": "EASY"}, {"difficulty": [3, 9], "source": "synthetic"}):
+        sums["filters"] = wrong
+        with pytest.raises(UserError, match=r"sets\.sums and sets\.to_rate, which is rated for it, must have the same"):
+            Project(config)
     config["sets"]["sums"]["labels"] = {"set": "scripts", **labels}
     with pytest.raises(UserError, match=r"config: sets\.sums\.labels"):
         Project(config)

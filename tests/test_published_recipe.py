@@ -15,6 +15,7 @@ from skymake import markers, mixtures, records
 from skymake.decontamination import Hit
 from skymake.funnel import Funnel
 from skymake.mixtures import Dropped, Provenance, Row
+from skymake.plans import Plan
 from skymake.statistics import Score
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -114,14 +115,19 @@ def config(url: str) -> dict:
 def built(tmp_path_factory) -> Build:
     copy = Build(tmp_path_factory.mktemp("published"))
     copy.results = copy.folder / "results" / "published"
+    plan = copy.results / "plan.json"
     write_sources(copy.folder)
     with FaultyServer(solve) as server:
         (copy.folder / "config" / "published.yaml").write_text(yaml.safe_dump(config(server.url)))
         configs = ("--configfile", "config/nano.yaml", "config/published.yaml")
         targets = (f"results/published/{name}" for name in ("funnels/learner.json", "comparison.csv"))
         copy.snakemake("plan", *configs)
+        assert not server.seen, "a plan asks for no labels"
+        copy.planned = {(line.stage, line.subject): line for line in records.read_json(plan, Plan).lines}
         copy.output = copy.snakemake(*configs, "--", *targets)
         copy.asked = len(server.seen)
+        copy.snakemake("plan", *configs, "--forcerun", "plan_costs")
+        copy.planned_again = {(line.stage, line.subject): line for line in records.read_json(plan, Plan).lines}
     return copy
 
 
@@ -163,6 +169,15 @@ def test_the_funnel_says_what_became_of_every_row(built):
 
 def test_a_teacher_is_asked_each_question_once_and_the_authors_nothing(built):
     assert built.asked == len(SUMS) + 8 + 1 + 2  # to rate; the labelled; the rated; the benchmark
+
+
+def test_labels_are_planned_before_they_choose_the_problems(built):
+    labels, sums = built.planned["labelling", "to_rate"], built.planned["sampling", "rated"]
+    assert (labels.count, labels.due) == (len(SUMS), len(SUMS))
+    assert (sums.count, sums.due, sums.at_most) == (len(SUMS), len(SUMS), True)
+    labels, sums = built.planned_again["labelling", "to_rate"], built.planned_again["sampling", "rated"]
+    assert (labels.count, labels.due) == (len(SUMS), 0)
+    assert (sums.count, sums.due, sums.at_most) == (1, 0, False)
 
 
 def test_scores_of_models_that_were_not_trained_here_are_not_marked(built):

@@ -29,6 +29,12 @@ def validate(config: Config) -> None:
     for key, name, names in references(config):
         if name not in names:
             raise ConfigError(f"config: {key} names {name!r}, which is none of: {', '.join(names)}")
+    for name, chosen in config["sets"].items():
+        if "model" in chosen.get("labels", {}) and not rated_alike(chosen, config["sets"][chosen["labels"]["set"]]):
+            raise ConfigError(
+                f"config: sets.{name} and sets.{chosen['labels']['set']}, which is rated for it, must have the same "
+                "source, time_limit_s and filters, the first a difficulty beside them: [lowest, highest]"
+            )
     for name in config["models"].keys() & config["recipes"].keys():
         raise ConfigError(f"config: models.{name} and recipes.{name} are both a model of that name: rename one")
     for name, recipe in config["recipes"].items():
@@ -63,6 +69,16 @@ def made_from(name: str, config: Config) -> set[str]:
     recipe = config["recipes"][name]
     rewriters = {config["rewriters"][recipe["rewriter"]]["model"]} if "rewriter" in recipe else set()
     return {recipe["student"], *teachers(recipe).values()} | rewriters
+
+
+def rated_alike(chosen: Config, rated: Config) -> bool:
+    """Whether a set takes a range of difficulties from the very problems of a set that a model rates."""
+    same = all(chosen[key] == rated[key] for key in ("source", "time_limit_s"))
+    filters = {key: value for key, value in chosen["filters"].items() if key != "difficulty"}
+    match chosen["filters"].get("difficulty"):
+        case [float() | int(), float() | int()]:
+            return same and filters == rated["filters"]
+    return False
 
 
 def teachers(recipe: Config) -> dict[str, str]:

@@ -42,10 +42,11 @@ class Entry(Record):
 
 
 class Bill(Record):
-    """What the training set and the student of one recipe cost. rows: of the mixture."""
+    """What the training set and the student of one recipe cost, stage by stage. rows: of the mixture."""
 
     recipe: str
     rows: int
+    labelling_usd: float | None
     sampling_usd: float | None
     rewriting_usd: float | None
     training_usd: float | None

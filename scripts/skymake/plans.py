@@ -1,4 +1,4 @@
-"""What a project is going to cost, line by line: sampling, rewriting, training; before any of it is paid."""
+"""What a project is going to cost, line by line: labelling, sampling, rewriting, training; before any of it is paid."""
 
 import hashlib
 import logging
@@ -9,8 +9,9 @@ from typing import Literal
 
 from skymake import UserError, costs, records
 from skymake.costs import Cost, Device, Price, Size
-from skymake.records import Record
+from skymake.records import Problem, Record
 
+Stage = Literal["labelling", "sampling", "rewriting", "training"]
 PATIENCE_S = 60.0  # of what pays, for the plan of the same run: counting the problems of all sets takes seconds
 log = logging.getLogger(__name__)
 
@@ -60,11 +61,12 @@ class Line(Record):
     """What one model is asked on one set, or one recipe trains.
 
     count: requests or rows in all. due: those still to pay. prompt_tokens, completion_tokens: of one, on average; a
-    training's are those of a row. measured: whether the lengths are those of answers in the store. whole: the cost of
-    all of them. rest: of those that are due. utilisation: of a training, what it leaves of the device's peak.
+    training's are those of a row. measured: whether the lengths are those of answers in the store. at_most: whether
+    there may be fewer, since labels choose the problems that are not all there yet. whole: the cost of all of them.
+    rest: of those that are due. utilisation: of a training, what it leaves of the device's peak.
     """
 
-    stage: Literal["sampling", "rewriting", "training"]
+    stage: Stage
     model: str
     subject: str
     count: float
@@ -72,16 +74,20 @@ class Line(Record):
     prompt_tokens: float
     completion_tokens: float
     measured: bool
+    at_most: bool
     whole: Cost
     rest: Cost
     utilisation: dict[str, float] | None = None
 
 
 class Plan(Record):
-    """All lines, and what they rest on. problems: the files that were counted -> their SHA-256."""
+    """All lines, and what they rest on. problems: the files that were counted -> their SHA-256. candidates: ids of
+    problems that were counted before the labels were there that choose among them.
+    """
 
     project: str
     problems: dict[str, str]
+    candidates: list[str]
     estimates: Estimates
     devices: int
     lines: list[Line]
@@ -91,6 +97,12 @@ class Plan(Record):
         lines = [line for line in self.lines if stage in (None, line.stage)]
         return sum((getattr(line, part) for line in lines), costs.NOTHING)
 
+    def counts(self, problems: str) -> bool:
+        """Whether all problems of a file were counted: in this very file, or as candidates for it."""
+        return self.problems.get(problems) == digest(problems) or {
+            problem.id for problem in records.read(problems, Problem)
+        } <= set(self.candidates)
+
 
 def permit(plan: str, problems: str) -> None:
     """Return once a plan within the budget counts these problems. plan: "" where nothing costs money.
@@ -98,8 +110,8 @@ def permit(plan: str, problems: str) -> None:
     It is waited for, since the run that asks may be about to make it. It is no input of what it permits: a new plan
     would then ask every model again. Raises UserError after `PATIENCE_S`.
     """
-    wanted, deadline = digest(problems) if plan else None, time.monotonic() + PATIENCE_S
-    while plan and not (Path(plan).exists() and records.read_json(plan, Plan).problems.get(problems) == wanted):
+    deadline = time.monotonic() + PATIENCE_S
+    while plan and not (Path(plan).exists() and records.read_json(plan, Plan).counts(problems)):
         if time.monotonic() > deadline:
             raise UserError(f"{problems} costs what {plan} has not counted: run `snakemake plan`, read it, run again")
         log.info("waiting for %s to count %s before anything is paid", plan, problems)
@@ -118,7 +130,7 @@ def priced(share: float, cost: Cost) -> Cost:
 
 
 def asking(
-    stage: Literal["sampling", "rewriting"],
+    stage: Stage,
     estimates: Estimates,
     model: str,
     subject: str,
@@ -126,11 +138,13 @@ def asking(
     held: float,
     tokens: tuple[float, float],
     measured: bool,
+    at_most: bool,
 ) -> Line:
     """The line of requests to a model, of which the answers to `held` are in the store. tokens: of one, on average."""
     whole = estimates.asking(model, count * tokens[0], count * tokens[1], sum(tokens))
     due = max(count - held, 0.0)
-    return Line(stage, model, subject, count, due, *tokens, measured, whole, priced(due / max(count, 1), whole))
+    rest = priced(due / max(count, 1), whole)
+    return Line(stage, model, subject, count, due, *tokens, measured, at_most, whole, rest)
 
 
 def training(
@@ -141,13 +155,14 @@ def training(
     epochs: float,
     utilisation: dict[str, float],
     done: bool,
+    at_most: bool,
 ) -> Line:
     """The line of a training. rows: (tokens of a prompt, tokens of an answer) -> how many such rows."""
     count = sum(rows.values())
     prompt, answer = (sum(pair[part] * n for pair, n in rows.items()) / max(count, 1) for part in (0, 1))
     whole = estimates.training(model, count * (prompt + answer) * epochs, prompt + answer, utilisation)
     due, rest = (0, costs.NOTHING) if done else (count, whole)
-    return Line("training", model, recipe, count, due, prompt, answer, False, whole, rest, utilisation)
+    return Line("training", model, recipe, count, due, prompt, answer, False, at_most, whole, rest, utilisation)
 
 
 def markdown(plan: Plan) -> str:
@@ -159,8 +174,11 @@ def _head(plan: Plan) -> Iterator[str]:
     rest, whole, budget = plan.total("rest"), plan.total("whole"), plan.estimates.budget_usd
     yield f"# What {plan.project} is going to cost"
     yield ""
-    yield f"**${rest.usd:,.2f}** and {rest.gpu_hours:,.1f} GPU-hours are still to pay, of ${whole.usd:,.2f} and"
+    most = "At most " if any(line.at_most for line in plan.lines) else ""
+    yield f"{most}**${rest.usd:,.2f}** and {rest.gpu_hours:,.1f} GPU-hours are still to pay, of ${whole.usd:,.2f} and"
     yield f"{whole.gpu_hours:,.1f} GPU-hours from nothing. The budget is ${budget:,.2f}."
+    if most:
+        yield "A count with ≤ is of all problems that a model's labels may yet choose; when they are there, plan again."
     yield ""
 
 
@@ -169,9 +187,9 @@ def _table(plan: Plan) -> Iterator[str]:
     yield f"| {' | '.join(columns)} | GPU-hours | USD | due GPU-hours | due USD |"
     yield "|---|---|---|---:|---:|---:|---:|---|---:|---:|---:|---:|"
     for line in plan.lines:
-        basis = "measured" if line.measured else "assumed"
+        basis, most = "measured" if line.measured else "assumed", "≤ " if line.at_most else ""
         yield (
-            f"| {line.stage} | {line.model} | {line.subject} | {line.count:,.0f} | {line.due:,.0f} "
+            f"| {line.stage} | {line.model} | {line.subject} | {most}{line.count:,.0f} | {most}{line.due:,.0f} "
             f"| {line.prompt_tokens:,.0f} | {line.completion_tokens:,.0f} | {basis} "
             f"| {_amounts(line.whole)} | {_amounts(line.rest)} |"
         )

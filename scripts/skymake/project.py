@@ -112,9 +112,9 @@ class Project:
         labels = [chosen.get("labels", {}) for chosen in self.config["sets"].values()]
         return list(dict.fromkeys((each["model"], each["set"]) for each in labels if "model" in each))
 
-    def permit(self, model: str, name: str) -> str:
-        """The plan without which a model is not asked a set; "" for ratings, which decide what there is to plan."""
-        return "" if (model, name) in self.ratings else self.plan
+    def unrated(self, name: str) -> str:
+        """The set that has all problems of a set before a model's ratings choose among them; itself where none do."""
+        return self.config["sets"][name].get("labels", {}).get("set", name)
 
     @property
     def publishing(self) -> list[str]:

@@ -1,7 +1,7 @@
 """What a project pays for: whom it asks what, what it has restated, and what it trains."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -10,9 +10,24 @@ from skymake.project import Project
 from skymake.records import Record
 
 
-class Sampling(Record):
-    """A model and a set, as its traces are sampled. asked: false for published answers, which cost nothing."""
+class Choice(Record):
+    """What a set takes of the problems of another, `set`, that `model` rates: which ratings, inclusive, and how many at
+    most; None for all.
+    """
 
+    model: str
+    set: str
+    lowest: float
+    highest: float
+    limit: int | None
+
+
+class Sampling(Record):
+    """A model and a set, as its traces are sampled. problems: where ratings choose among them, those that are rated.
+    asked: false for published answers, which cost nothing.
+    """
+
+    stage: Literal["labelling", "sampling"]
     model: str
     set: str
     problems: list[str]
@@ -23,6 +38,7 @@ class Sampling(Record):
     sampling: dict[str, Any]
     traces: list[str]
     asked: bool
+    choice: Choice | None
 
 
 class Rewriting(Record):
@@ -133,9 +149,10 @@ def _asked(project: Project) -> list[tuple[str, str]]:
 
 def _sampling(project: Project, model: str, name: str) -> Sampling:
     return Sampling(
+        stage="labelling" if (model, name) in project.ratings else "sampling",
         model=model,
         set=name,
-        problems=project.files("problems/{set}/{shard}.jsonl", set=[name]),
+        problems=project.files("problems/{set}/{shard}.jsonl", set=[project.unrated(name)]),
         prompt=project.prompt(name),
         system=project.system(model) or "",
         weights=project.weights(model) or "",
@@ -143,7 +160,16 @@ def _sampling(project: Project, model: str, name: str) -> Sampling:
         sampling=project.sampling(name),
         traces=project.files("traces/raw/{model}/{set}/{shard}.jsonl", model=[model], set=[name]),
         asked=not project.publishes(model),
+        choice=_choice(project, name),
     )
+
+
+def _choice(project: Project, name: str) -> Choice | None:
+    chosen = project.config["sets"][name]
+    match chosen.get("labels"):
+        case {"set": rated, "model": model}:
+            return Choice(model, rated, *chosen["filters"]["difficulty"], chosen["limit"])
+    return None
 
 
 def _rewritings(project: Project, recipe: str) -> list[Rewriting]:

@@ -33,6 +33,8 @@ PRINTED = [
     ("1\n", "1.0\n", False, True, True),
     ("1\n", "1.0000001\n", False, False, True),
     ("10000000\n", "10000001\n", False, False, False),
+    ("1\n", "sNaN\n", False, False, False),  # a number that no comparison takes
+    ("1\n", "1e999999999\n", False, False, False),
     ("10000000.0\n", "10000001\n", True, False, False),
     ("1e9\n", "1000000000\n", True, True, True),
     ("1000000000\n", "1e9\n", False, True, True),

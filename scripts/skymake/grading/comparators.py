@@ -116,9 +116,10 @@ def _stripped_lines(output: bytes) -> list[bytes]:
 
 def _decimals(line: bytes) -> list[Decimal] | None:
     try:
-        return [Decimal(token.decode()) for token in line.split()]
+        found = [Decimal(token.decode()) for token in line.split()]
     except (InvalidOperation, UnicodeDecodeError):
         return None
+    return None if any(number.is_snan() for number in found) else found  # `sNaN` refuses every comparison
 
 
 def _word_sets(output: bytes) -> frozenset[frozenset[bytes | float]]:

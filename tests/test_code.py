@@ -75,6 +75,18 @@ def test_a_sub_package_counts_as_a_whole_with_its_templates(scripts):
     assert changed(scripts, template, lambda text: text + " ") == {"render_report"}
 
 
+@pytest.mark.parametrize(
+    "name", [".DS_Store", ".page.py.swp", ".idea/workspace.xml", "page.py~", "__pycache__/page.pyc"]
+)
+def test_what_desktops_and_editors_leave_in_a_sub_package_is_no_part_of_it(scripts, name):
+    before = code.digest("render_report")
+    path = scripts / "skymake/report" / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(b"\0\xff")
+    forget()
+    assert code.digest("render_report") == before
+
+
 @pytest.mark.parametrize("module", ["grading/notation.py", "grading/__init__.py", "sandbox/zygote.py"])
 def test_an_edit_of_the_grader_asks_no_model_again(scripts, module):
     again = changed(scripts, f"skymake/{module}", add_a_statement)

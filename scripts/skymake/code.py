@@ -67,8 +67,13 @@ def _files(module: str) -> list[Path]:
     if path == LIBRARY:
         return [LIBRARY / "__init__.py"]
     if path.is_dir():
-        return [file for file in path.rglob("*") if file.is_file() and "__pycache__" not in file.parts]
+        return [file for file in path.rglob("*") if file.is_file() and not _is_left_there(file.relative_to(path))]
     return [path.with_suffix(".py")] if path.with_suffix(".py").is_file() else []
+
+
+def _is_left_there(path: Path) -> bool:
+    """Whether a file is no part of a package: Python, editors and desktops leave theirs beside those that are."""
+    return "__pycache__" in path.parts or any(part.startswith(".") for part in path.parts) or path.name.endswith("~")
 
 
 @cache

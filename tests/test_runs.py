@@ -36,6 +36,9 @@ def test_a_torn_last_line_of_the_trainer_log_is_not_read(tmp_path):
     assert runs.last_step(steps) is None
     steps.write_text('{"current_steps": 20, "total_steps": 60, "loss": 0.5, "lr": 1}\n{"current_steps": 40, "tot')
     assert runs.last_step(steps) == runs.Step(20, 60, 0.5)
+    with open(steps, "a") as log:  # the next attempt goes on where the line was torn
+        log.write('{"current_steps": 40, "total_steps": 60, "loss": 0.4}\n')
+    assert runs.last_step(steps) == runs.Step(20, 60, 0.5)
 
 
 def test_the_trainers_own_account_has_each_step_once():

@@ -211,8 +211,12 @@ class Run:
 def last_step(steps: Path) -> Step | None:
     """The last complete line of a trainer log that has a loss, which its very last has not; None before the first."""
     lines = steps.read_bytes().split(b"\n")[:-1] if steps.exists() else []
-    read = (msgspec.json.decode(line, type=Step) for line in reversed(lines))
-    return next((step for step in read if step.loss is not None), None)
+    for line in reversed(lines):
+        with contextlib.suppress(msgspec.DecodeError):  # torn by a full disk, and then continued by the next attempt
+            step = msgspec.json.decode(line, type=Step)
+            if step.loss is not None:
+                return step
+    return None
 
 
 def cause(log: str) -> str:

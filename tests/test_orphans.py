@@ -33,6 +33,7 @@ def test_an_orphan_is_of_the_same_project_and_folder(queue, tmp_path):
     queue(
         ("7", "RUNNING", "skymake-nano_0a", tmp_path, "rule_train_student_wildcards_student"),
         ("8", "RUNNING", "skymake-nano-two_0b", tmp_path, "another project"),
+        ("11", "RUNNING", "skymake-nano_two_0d", tmp_path, "one more"),
         ("9", "RUNNING", "skymake-nano_0c", tmp_path / "elsewhere", "another clone"),
         ("10", "PENDING", "bash", tmp_path, "not ours"),
     )

@@ -40,7 +40,7 @@ def find(project: str, folder: Path) -> list[Orphan]:
     return [
         Orphan(job, state, what)
         for job, state, name, place, what in rows
-        if name.startswith(f"{job_name(project)}_") and os.path.realpath(place) == os.path.realpath(folder)
+        if name.rpartition("_")[0] == job_name(project) and os.path.realpath(place) == os.path.realpath(folder)
     ]
 
 

@@ -95,6 +95,8 @@ def test_keys_that_are_missing(monkeypatch, nano):
     api |= {"concurrency": 1, "timeout_s": 1, "attempts": 1}
     nano["models"]["hosted"] = {"api": api, "system": None}
     monkeypatch.delenv("SOME_KEY", raising=False)
+    assert list(machine.tokens(Project(nano))) == [], "nobody asks it"
+    nano["evaluation"]["models"].append("hosted")
     assert "set the environment variable SOME_KEY" in str(next(machine.tokens(Project(nano))))
     monkeypatch.setenv("SOME_KEY", "x")
     assert next(machine.tokens(Project(nano))).level == "ok"
@@ -105,6 +107,24 @@ def test_what_is_not_downloaded_yet_and_how_to_get_it(tmp_path, monkeypatch, nan
     found = {finding.what: finding for finding in machine.downloads(Project(nano))}
     assert found["environments"].level == "warn" and "--until build_environment" in found["environments"].detail
     assert found["weights"].level == "ok"  # the nano project has none to fetch
+
+
+def test_what_has_no_part_in_the_project_need_not_be_fetched(tmp_path, monkeypatch):
+    """As `--until fetch_source fetch_model` does not."""
+    monkeypatch.chdir(tmp_path)
+    sky = yaml.safe_load((ROOT / "config/sky-t1.yaml").read_text())
+    sky["sources"]["spare"] = {"path": "data", "revision": "1", "files": ["rows.jsonl"]}
+    found = {finding.what: finding.detail for finding in machine.downloads(Project(sky))}
+    assert "qwq_32b_preview" in found["weights"] and "still_2" not in found["weights"]
+    assert "numina_difficulty" in found["rows of published datasets"]
+    assert "sky_t1_data" in found["rows of published datasets"]
+    assert "spare" not in found["rows of published datasets"]
+
+
+@pytest.mark.parametrize(("device", "needed"), [("cpu", " 6 GB needed"), ("cuda", " 15 GB needed")])
+def test_how_much_disk_the_environments_need(tmp_path, monkeypatch, nano, device, needed):
+    monkeypatch.chdir(tmp_path)
+    assert needed in next(machine.disk(Project({**nano, "device": device}))).detail
 
 
 def test_a_profile_that_is_not_there():

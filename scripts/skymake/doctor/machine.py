@@ -10,14 +10,14 @@ from pathlib import Path
 import huggingface_hub
 from huggingface_hub import constants
 
-from skymake import UserError, environments, records
+from skymake import UserError, environments, inventory, records
 from skymake.doctor import Finding
 from skymake.environments import Environment
 from skymake.project import Project
 from skymake.sandbox import tiers
 
 GB = 1e9
-ENVIRONMENTS_GB = 15  # vLLM and LLaMA-Factory with the CUDA build of torch
+ENVIRONMENTS_GB = {"cpu": 6, "cuda": 15}  # vLLM and LLaMA-Factory, each with its build of torch
 STATES = 7  # what a full checkpoint takes for each byte of bfloat16 weights: master weights and two moments in float32
 NETWORK_S = 5.0
 
@@ -40,9 +40,21 @@ def sandbox() -> Finding:
         return Finding("warn", "sandbox", str(error))
 
 
+def models(project: Project, key: str) -> list[str]:
+    """The models with a key in the config that have a part in the project, be it to rate."""
+    used = {*inventory.models(project), *(rater for rater, _ in project.ratings)}
+    return [name for name in project.having("models", key) if name in used]
+
+
+def sources(project: Project) -> list[str]:
+    """The sources to fetch that have a part in the project."""
+    used = {*inventory.inventory(project)["sources"], *(project.source(rated) for _, rated in project.ratings)}
+    return [name for name in project.having("sources", "files") if project.rows(name) in used]
+
+
 def tokens(project: Project) -> Iterator[Finding]:
     """Keys of hosted models, and a token of the hub."""
-    for name in project.having("models", "api"):
+    for name in models(project, "api"):
         variable = project.model(name)["api"]["key_env"]
         if variable and not os.environ.get(variable):
             yield Finding("fail", f"key of {name}", f"set the environment variable {variable}")
@@ -56,14 +68,18 @@ def tokens(project: Project) -> Iterator[Finding]:
 
 def downloads(project: Project) -> Iterator[Finding]:
     """What must come from the network before a job can start: environments, rows, weights."""
-    built = [Path(project.results, "environments", f"{name}.json") for name in ("serve", "train")]
-    usable = [path.exists() and Path(records.read_json(path, Environment).python).exists() for path in built]
-    yield _fetched("environments", "build_environment", [path.stem for path in built], usable)
-    rows = project.having("sources", "files")
+    built = [Path(file) for file in inventory.environments(project)]
+    yield _fetched("environments", "build_environment", [path.stem for path in built], list(map(_is_usable, built)))
+    rows = sources(project)
     there = [Path(project.results, "sources", f"{name}.jsonl").exists() for name in rows]
     yield _fetched("rows of published datasets", "fetch_source", rows, there)
-    models = project.having("models", "hub")
-    yield _fetched("weights", "fetch_model", models, [Path(project.weights(name)).exists() for name in models])
+    weights = models(project, "hub")
+    yield _fetched("weights", "fetch_model", weights, [Path(project.weights(name)).exists() for name in weights])
+
+
+def _is_usable(environment: Path) -> bool:
+    """Whether an environment is built, and not deleted since."""
+    return environment.exists() and Path(records.read_json(environment, Environment).python).exists()
 
 
 def _fetched(what: str, rule: str, names: list[str], there: list[bool]) -> Finding:
@@ -92,8 +108,9 @@ def network(needed: bool) -> Finding:
 def disk(project: Project) -> Iterator[Finding]:
     """Whether environments, and the checkpoints of the largest training, fit where they will be."""
     weights = [_size(Path(project.weights(recipe["student"])).parent) for recipe in project.recipes.values()]
+    there = all(_is_usable(Path(file)) for file in inventory.environments(project))
     needs = {
-        "disk for environments": (environments.CACHE, ENVIRONMENTS_GB),
+        "disk for environments": (environments.CACHE, 0 if there else ENVIRONMENTS_GB[project.device]),
         "disk for the store": (Path(project.config["store"]), max(weights, default=0) * (STATES + 1) / GB),
     }
     for what, (folder, needed) in needs.items():

@@ -2,17 +2,21 @@
 
 import logging
 import os
+import socket
+import subprocess
 import time
 from pathlib import Path
 from types import SimpleNamespace
 
+import msgspec
+import psutil
 import pytest
 from small_build import PRICE, config
 from snakemake.logging import logger
 from snakemake_interface_logger_plugins.common import LogEvent
 
 from skymake import UserError, builds, cli, journal, records
-from skymake.journal import Event, Journal
+from skymake.journal import Driver, Event, Journal
 from skymake.project import Project
 from skymake.store import Completion, Store
 
@@ -109,6 +113,29 @@ def test_a_build_that_nobody_runs_has_nothing_to_watch(watch, capsys):
     assert "was built by another version of skymake" in capsys.readouterr().err
 
 
+def test_a_run_that_was_killed_has_ended_without_notice(watch):
+    snakemake = subprocess.Popen(["sleep", "60"])
+    driver = Driver(socket.gethostname(), snakemake.pid, psutil.Process(snakemake.pid).create_time())
+    job = started(0, "train_student", 60, recipe="student")
+    run, log = (PLAN, Event(NOW - 100, "begin", driver=driver), job), {"train_student/student": "loading\n"}
+    status, said = watch(*run, logs=log)
+    assert status == 0 and said[0].startswith("nano: 0 of 7 jobs (0%) in 01:40")
+    snakemake.kill()
+    for _ in ("a zombie", "nothing at all"):
+        status, said = watch(*run, logs=log)
+        assert status == 1 and said[0].startswith("nano: ended without notice, 0 of 7 jobs in 01:40")
+        assert not any("running" in line for line in said)
+        snakemake.wait()
+    assert watch(*run, Event(NOW, "end", rule="done"))[1][0].startswith("nano: done")
+
+
+@pytest.mark.parametrize(("change", "ended"), [({"host": "elsewhere", "pid": 1}, False), ({"born": 0.0}, True)])
+def test_a_process_elsewhere_may_run_and_one_of_the_same_number_is_another(watch, change, ended):
+    driver = msgspec.structs.replace(Driver.here(), **change)
+    _, said = watch(PLAN, Event(NOW - 100, "begin", driver=driver))
+    assert said[0].startswith("nano: ended without notice") == ended
+
+
 def test_a_journal_holds_what_snakemake_said_before_it_began(tmp_path):
     book = Journal()
     try:
@@ -118,8 +145,9 @@ def test_a_journal_holds_what_snakemake_said_before_it_began(tmp_path):
         )
         book.begin(str(tmp_path))
         book.end("done")
-        plan, end = records.read(tmp_path / journal.NAME, Event)
+        plan, begin, end = records.read(tmp_path / journal.NAME, Event)
         assert plan.rules == {"build_problems": 2} and (end.kind, end.rule) == ("end", "done")
+        assert begin.driver == Driver.here() and not begin.driver.gone
     finally:
         logger.removeHandler(book)
     with pytest.raises(UserError):

@@ -4,34 +4,64 @@ Snakemake's own log holds no events when it is told to be quiet, and is meant fo
 """
 
 import logging
+import socket
 import time
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import msgspec
+import psutil
 from snakemake.logging import logger
 from snakemake_interface_logger_plugins.common import LogEvent
 
 from skymake.records import Record
 
 NAME = "journal.jsonl"
+CLOCK_S = 60.0  # so far a clock may be set, and the time of a process's birth with it
+
+
+class Driver(Record):
+    """The process that runs Snakemake. born: seconds of the epoch; another process may have its number by now."""
+
+    host: str
+    pid: int
+    born: float
+
+    @classmethod
+    def here(cls) -> Self:
+        """This process."""
+        own = psutil.Process()
+        return cls(socket.gethostname(), own.pid, own.create_time())
+
+    @property
+    def gone(self) -> bool:
+        """Whether it has ended, as far as this machine can know: it says nothing of one on another."""
+        if self.host != socket.gethostname():
+            return False
+        try:
+            found = psutil.Process(self.pid)
+            return found.status() == psutil.STATUS_ZOMBIE or abs(found.create_time() - self.born) > CLOCK_S
+        except psutil.NoSuchProcess:
+            return True
 
 
 class Event(Record):
     """One event. time: seconds of the epoch.
 
-    plan: rules, rule -> how many of its jobs are to run. start, finish, fail: of the job `id`, which is one of `rule`
-    with `wildcards`, and makes `outputs`. A quiet run tells no finish. end: of the run; `rule` is `done` or `failed`.
+    begin: of the run, by `driver`. plan: rules, rule -> how many of its jobs are to run. start, finish, fail: of the
+    job `id`, which is one of `rule` with `wildcards`, and makes `outputs`. A quiet run tells no finish. end: of the
+    run; `rule` is `done` or `failed`.
     """
 
     time: float
-    kind: Literal["plan", "start", "finish", "fail", "end"]
+    kind: Literal["begin", "plan", "start", "finish", "fail", "end"]
     rules: dict[str, int] = msgspec.field(default_factory=dict)
     id: int = -1
     rule: str = ""
     wildcards: dict[str, str] = msgspec.field(default_factory=dict)
     outputs: list[str] = msgspec.field(default_factory=list)
     logs: list[str] = msgspec.field(default_factory=list)
+    driver: Driver | None = None
 
 
 class Journal(logging.Handler):
@@ -48,7 +78,7 @@ class Journal(logging.Handler):
         """Start the journal of a run in a results folder, in place of the last one's."""
         self._path = Path(results) / NAME
         self._path.write_bytes(b"")
-        self._write(self._held)
+        self._write([*self._held, Event(time.time(), "begin", driver=Driver.here())])
 
     def end(self, how: Literal["done", "failed"]) -> None:
         """Close the journal of the run."""

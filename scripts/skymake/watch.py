@@ -5,7 +5,7 @@ import re
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import msgspec
@@ -42,13 +42,25 @@ class State:
                 f"{build.results} has no {NAME}: every run of `snakemake` that has something to do writes one"
             )
         events = list(records.read(path, Event))
-        self.began, self.over = events[0].time, next((event for event in events if event.kind == "end"), None)
+        self.began = events[0].time
         self.planned: dict[str, int] = next(event.rules for event in events if event.kind == "plan")
         self.started = {event.id: event for event in events if event.kind == "start"}
+        self.over = end(events) or self.unnoticed_end(events)
         self.finished = {event.id: event.time for event in events if event.kind == "finish"} or self.quietly_finished()
         self.failed = [event for event in events if event.kind == "fail" and event.id in self.started]
         gone = self.finished.keys() | {event.id for event in self.failed}
         self.running = [job for id, job in self.started.items() if id not in gone and not self.over]
+
+    def unnoticed_end(self, events: list[Event]) -> Event | None:
+        """The end of a run whose driver is gone and has said nothing of it, at the last sign of the run; else None."""
+        driver = next((event.driver for event in events if event.driver), None)
+        if not driver or not driver.gone:
+            return None
+        if said := end(records.read(self.build.results / NAME, Event)):  # since the journal was read
+            return said
+        logs = (self.build.path(log) for job in self.started.values() for log in job.logs)
+        signs = [path.stat().st_mtime for path in logs if path.exists()]
+        return Event(max([events[-1].time, *signs]), "end", rule="ended without notice")
 
     def quietly_finished(self) -> dict[int, float]:
         """The jobs of a quiet run whose outputs are there: Snakemake takes old ones away before it starts a job."""
@@ -117,6 +129,11 @@ class State:
         trained = [job for job, log in self.logs("train_student") if TRAINING.search(log)]
         hours = sum(self.finished.get(job.id, self.now) - job.time for job in trained) / 3600
         return total + costs.occupying(devices * hours, estimates.device)
+
+
+def end(events: Iterable[Event]) -> Event | None:
+    """The end of a run, if it is among its events."""
+    return next((event for event in events if event.kind == "end"), None)
 
 
 def lines(state: State) -> Iterator[str]:
@@ -202,12 +219,12 @@ def describe(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """`skymake watch`: show the run until it is over. The exit status is 1 when it failed."""
+    """`skymake watch`: show the run until it is over. The exit status is 1 when it failed, or was killed."""
     build = Build(arguments.results)
     while True:
         state = State(build)
         text = "\n".join(lines(state)).rstrip()
         print(f"\x1b[H\x1b[2J{text}" if sys.stdout.isatty() and not arguments.once else f"{text}\n", flush=True)
         if state.over or arguments.once:
-            return int(bool(state.over and state.over.rule == "failed"))
+            return int(bool(state.over and state.over.rule != "done"))
         time.sleep(arguments.every)

@@ -3,6 +3,9 @@
 #   weights -> <results>/engines/{model}/{shard}.json
 #   problems, prompts, engine -> <results>/traces/raw/{model}/{set}/{shard}.jsonl
 #   published answers -> <results>/traces/raw/{model}/{set}/{shard}.jsonl
+import shlex
+
+
 rule serve_model:
     """A vLLM server for one model and one shard of every set."""
     input:
@@ -18,7 +21,7 @@ rule serve_model:
     resources:
         engine=1,
     params:
-        command=f"{sys.executable} {workflow.basedir}/scripts/serve_model.py",
+        command=shlex.join([sys.executable, f"{workflow.basedir}/scripts/serve_model.py"]),
         serving=of("model", project.serving_json),
         store=config["store"],
     shell:

@@ -175,6 +175,12 @@ def test_a_job_asked_twice_to_end_gives_its_child_its_time(tmp_path, cleared):
     assert "saved" in log.read_text() and process.returncode == 143
 
 
+def test_a_job_runs_where_there_is_no_such_kernel(monkeypatch):
+    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.setattr(processes.ctypes, "CDLL", lambda name: object())
+    processes.end_with_parent()
+
+
 def test_the_tail_of_a_log_is_its_end(tmp_path):
     log = tmp_path / "log"
     assert processes.tail(log) == "(no log)"

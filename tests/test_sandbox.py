@@ -302,6 +302,13 @@ def test_without_a_tier_the_user_is_told_what_to_do(monkeypatch):
     tiers.probe.cache_clear()
 
 
+def test_the_doctor_says_where_there_is_no_sandbox(monkeypatch):
+    """On a Mac, where projects are planned."""
+    code = "import os, termios; del termios.TCGETS; from skymake.doctor import machine; print(machine.sandbox())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert "sandbox: " in done.stdout, done.stderr
+
+
 def test_any_folder_will_do_for_the_interpreter_and_the_package(tier, tmp_path):
     """A virtual environment and a copy of the package, below a folder with a blank in its name and closed to others."""
     home = tmp_path / "own folder"

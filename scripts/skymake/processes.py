@@ -5,6 +5,7 @@ import ctypes
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -72,5 +73,6 @@ def tail(log: Path, characters: int = 3000) -> str:
 
 
 def end_with_parent(number: signal.Signals = signal.SIGTERM) -> None:
-    """Have the kernel send this process a signal should its parent be killed."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, number)
+    """Have the kernel send this process a signal should its parent be killed. Other kernels than Linux cannot."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, number)

@@ -23,7 +23,6 @@ _X32 = 0x40000000
 _CLONE_THREAD = 0x10000
 _PR_SET_NAME, _PR_GET_NAME = 15, 16
 _UNIX_STREAM = [1, 1 | os.O_NONBLOCK, 1 | os.O_CLOEXEC, 1 | os.O_NONBLOCK | os.O_CLOEXEC]  # SOCK_STREAM and its flags
-_TERMINAL_QUESTIONS = [termios.TCGETS, termios.FIONREAD, termios.FIONBIO, termios.FIOCLEX, termios.FIONCLEX]
 # No F_SETOWN and F_SETSIG: with them the kernel would send any signal to any process of the same user.
 _FCNTL = [
     *(fcntl.F_DUPFD, fcntl.F_GETFD, fcntl.F_SETFD, fcntl.F_GETFL, fcntl.F_SETFL, fcntl.F_DUPFD_CLOEXEC),
@@ -101,6 +100,10 @@ def withdrawal(machine: str) -> list[Instruction]:
     return [*instructions, (_RETURN, 0, 0, _ALLOW)]
 
 
+def _terminal_questions() -> list[int]:
+    return [termios.TCGETS, termios.FIONREAD, termios.FIONBIO, termios.FIOCLEX, termios.FIONCLEX]
+
+
 def _checks() -> dict[str, list[Instruction]]:
     """What decides on the calls that are allowed for some arguments only."""
     return {
@@ -110,7 +113,7 @@ def _checks() -> dict[str, list[Instruction]]:
         "clone3": [_error(errno.ENOSYS)],  # its flags are in memory, out of reach; the C library then takes clone
         "prctl": _only(0, [_PR_SET_NAME, _PR_GET_NAME]),
         "prlimit64": _only(0, [0]),  # itself
-        "ioctl": _only(1, _TERMINAL_QUESTIONS, errno.ENOTTY),
+        "ioctl": _only(1, _terminal_questions(), errno.ENOTTY),
         "fcntl": _only(1, _FCNTL),
         "socketpair": _only(1, _UNIX_STREAM),  # asyncio wakes itself through one; a stream has no other address
     }

@@ -10,4 +10,4 @@ def test_a_server_is_started_from_a_folder_with_a_blank_in_its_name(tmp_path):
     folder.mkdir()
     told = Build(folder).snakemake("--dry-run", "--printshellcmds", "results/nano/traces/raw/teacher/sums/0.jsonl")
     [command] = [line for line in told.splitlines() if "serve_model.py" in line]
-    assert shlex.split(command)[2] == str(folder / "scripts" / "serve_model.py")
+    assert str(folder / "scripts" / "serve_model.py") in shlex.split(command)

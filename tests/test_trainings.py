@@ -133,7 +133,7 @@ def send(signal_number: int, run: Run, step: int) -> None:
     [(signal.SIGKILL, "training failed", TRAINING.save_steps), (signal.SIGTERM, "stopped in time", 1)],
 )
 def test_a_run_cut_short_goes_on_to_the_same_weights(signal_number, said, saved, plain, base, train, tmp_path):
-    run, step = small_training.prepared(tmp_path, base, train), random.randint(5, 25)
+    run, step = small_training.prepared(tmp_path, base, train), random.randint(5, 15)
     threading.Thread(target=send, args=(signal_number, run, step), daemon=True).start()
     with pytest.raises(UserError, match=said):
         small_training.carry_out(run, base, train)

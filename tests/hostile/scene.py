@@ -28,7 +28,7 @@ SECRET = "secret-of-the-grader"
 PAIRS = [(0, 5), (1, 6), (2, 7), (3, 8), (4, 9)]
 LIMITS = Limits(wall_factor=12.0, program_memory_mb=512)  # of wall time plenty: a busy machine is no sleeper
 CPU_S = 0.5
-GRACE_S = 10.0  # in which what was killed must be gone, on a machine that is busy
+GRACE_S = 30.0  # in which what was killed must be gone, on a machine that is busy
 _PR_SET_CHILD_SUBREAPER = 36
 
 

@@ -1,5 +1,7 @@
 """The commands of `skymake`, run as a user runs them."""
 
+import os
+import signal
 import subprocess
 import sys
 
@@ -70,3 +72,39 @@ def test_store_says_what_it_holds_or_that_there_is_nothing(tmp_path):
     nothing = skymake("store", "--store", tmp_path / "elsewhere", "stats")
     assert nothing.returncode == 2
     assert "holds nothing" in nothing.stderr
+
+
+COMMAND = """
+import sys, time, types
+from skymake import cli
+module = types.ModuleType("command")
+module.describe, module.run = lambda parser: None, {run}
+sys.modules["command"], cli.COMMANDS = module, {{"say": ("command", "help")}}
+sys.exit(cli.main(["say"]))
+"""
+
+
+def test_ctrl_c_shows_no_traceback():
+    run = 'lambda arguments: print("ready", flush=True) or time.sleep(60)'
+    process = subprocess.Popen(
+        [sys.executable, "-c", COMMAND.format(run=run)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    assert (process.communicate()[1], process.returncode) == ("", 130)
+
+
+@pytest.mark.parametrize("lines", [1, 100_000])
+def test_a_reader_who_has_seen_enough_shows_no_traceback(lines):
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-c", COMMAND.format(run=f'lambda arguments: print("line\\n" * {lines}) or 0')]
+    done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True)
+    os.close(write)
+    assert (done.stderr, done.returncode) == ("", 141)
+
+
+def test_a_terminal_that_lacks_a_letter_shows_its_number():
+    command = [sys.executable, "-c", COMMAND.format(run='lambda arguments: print("\\u03c0") or 0')]
+    done = subprocess.run(command, env={**os.environ, "PYTHONIOENCODING": "ascii"}, capture_output=True, text=True)
+    assert (done.stdout, done.returncode) == ("\\u03c0\n", 0)

@@ -2,6 +2,8 @@
 
 import argparse
 import importlib
+import os
+import signal
 import sys
 
 from skymake import UserError
@@ -21,7 +23,9 @@ COMMANDS = {
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command. A user's mistake ends with its message and status 2, without a traceback."""
+    """Run one command. A user's mistake ends with its message and status 2; neither it nor Ctrl-C, nor a reader who
+    has seen enough (`| head`), shows a traceback."""
+    sys.stdout.reconfigure(errors="backslashreplace")  # questions and answers hold letters that a terminal may lack
     argv = sys.argv[1:] if argv is None else argv
     parser = argparse.ArgumentParser(prog="skymake", description=__doc__.splitlines()[0])
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="command")
@@ -31,7 +35,14 @@ def main(argv: list[str] | None = None) -> int:
             importlib.import_module(module).describe(command)
     arguments = parser.parse_args(argv)
     try:
-        return importlib.import_module(COMMANDS[arguments.command][0]).run(arguments)
+        status = importlib.import_module(COMMANDS[arguments.command][0]).run(arguments)
+        sys.stdout.flush()
+        return status
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python flushes into the pipe once more
+        return 128 + signal.SIGPIPE
     except UserError as error:
         print(f"skymake: {error}", file=sys.stderr)
         return 2

@@ -69,7 +69,7 @@ def _held(number: signal.Signals) -> Iterator[None]:
 
 def tail(log: Path, characters: int = 3000) -> str:
     """The end of a log, for an error message."""
-    return log.read_text(errors="replace")[-characters:] if log.exists() else "(no log)"
+    return log.read_text(encoding="utf-8", errors="replace")[-characters:] if log.exists() else "(no log)"
 
 
 def end_with_parent(number: signal.Signals = signal.SIGTERM) -> None:

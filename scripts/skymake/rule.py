@@ -33,7 +33,7 @@ def serve(function: Callable[..., None]) -> NoReturn:
 
 
 def _call(function: Callable[..., None], named: dict[str, Any], log: str) -> NoReturn:
-    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr), logging.FileHandler(log, mode="w")]
+    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr), logging.FileHandler(log, "w", "utf-8")]
     logging.basicConfig(level=logging.INFO, format=f"{function.__name__}: %(message)s", handlers=handlers, force=True)
     for library in ("httpx", "httpx2"):  # a line for every request would drown the rest
         logging.getLogger(library).setLevel(logging.WARNING)

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 import small_build
 
-from skymake import UserError, cli, records
+from skymake import UserError, cli, records, sources
 from skymake.lineage import Trail, locate
 from skymake.mixtures import Provenance
+from skymake.sources.row import Broken
 
 TRAIN = "results/nano/mixtures/student/train.jsonl"
 
@@ -108,3 +109,11 @@ def test_what_does_not_fit_is_told(path, old, new, step, build, capsys):
 def test_a_row_that_is_not_there_is_an_error(row, message, build):
     with pytest.raises(UserError, match=message):
         locate(row)
+
+
+def test_a_published_row_that_is_broken_by_now_is_told(build, monkeypatch):
+    def adapt(row):
+        raise Broken("no tests - at `$.tests`")
+
+    monkeypatch.setitem(sources.ADAPTERS, "numina", sources.ADAPTERS["numina"]._replace(adapt=adapt))
+    assert "source" in troubles(f"{TRAIN}:1")

@@ -14,7 +14,7 @@ from skymake import UserError, judged, mixtures, preferences, prompts, records, 
 from skymake.builds import Build
 from skymake.config import teachers
 from skymake.records import Origin, Problem, Trace, Verdict
-from skymake.sources.row import Drop
+from skymake.sources.row import Broken, Drop
 from skymake.weights import Manifest
 
 CLIP = 700  # characters of a text that are shown
@@ -186,7 +186,7 @@ class Trail:
         adapter = sources.adapter(spec["adapter"])
         try:
             adapted = adapter.adapt(msgspec.json.decode(line, type=adapter.row))
-        except (msgspec.DecodeError, Drop):
+        except (msgspec.DecodeError, Broken, Drop):
             return None
         return adapted.identified(self.set, Origin("", "", 0), spec["time_limit_s"]).id
 

@@ -138,3 +138,9 @@ def test_a_finding_is_one_line():
 
 def test_the_sandbox_of_this_machine_is_looked_at():
     assert machine.sandbox().what == "sandbox"
+
+
+def test_a_config_that_is_no_yaml_is_told(tmp_path):
+    (tmp_path / "mine.yaml").write_text("sets: {sums: [")
+    with pytest.raises(UserError, match=r"mine.yaml: line 1.*expected"):
+        doctor.read_config([str(tmp_path / "mine.yaml")])

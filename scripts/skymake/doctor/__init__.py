@@ -62,7 +62,7 @@ def read_profile(name: str) -> dict[str, Any]:
     found = next((place for place in places if place.exists()), None)
     if found is None:
         raise UserError(f"there is no profile {name}: neither {places[0]} nor {places[1]}")
-    return yte.process_yaml(found.read_text(), require_use_yte=True)
+    return yte.process_yaml(found.read_text(encoding="utf-8"), require_use_yte=True)
 
 
 def read_config(paths: list[str]) -> dict[str, Any]:
@@ -70,7 +70,9 @@ def read_config(paths: list[str]) -> dict[str, Any]:
     config: dict[str, Any] = {}
     for path in paths:
         try:
-            update_config(config, yaml.safe_load(Path(path).read_text()))
+            update_config(config, yaml.safe_load(Path(path).read_text(encoding="utf-8")))
+        except yaml.MarkedYAMLError as error:
+            raise UserError(f"config file {path}: line {error.problem_mark.line + 1}: {error.problem}") from None
         except OSError as error:
             raise UserError(
                 f"config file {path}: {error.strerror}; run `skymake doctor` where the Snakefile is"

@@ -188,18 +188,18 @@ def test_concurrency_of_the_connection_pool_does_not_bound_the_requests():
 
 def test_requests_keep_to_the_pace():
     with FaultyServer() as server:
-        ask(server, count=10, requests_per_minute=1200)
+        ask(server, count=20, requests_per_minute=1200)
     gaps = [later - earlier for earlier, later in zip(server.times, server.times[1:], strict=False)]
-    assert server.times[-1] - server.times[0] >= 9 * 0.05 * 0.95
+    assert server.times[-1] - server.times[0] > 0.7, "19 gaps of 0.05 s, less what the first came late"
     assert statistics.median(gaps) > 0.02, "evenly, not in bursts"
 
 
 def test_tokens_keep_to_the_pace():
-    """20 answers of 18 tokens at 36,000 a minute take 0.6 s, once it is known that an answer is not 100 tokens."""
+    """60 answers of 18 tokens at 36,000 a minute take 1.8 s, once it is known that an answer is not 100 tokens."""
     with FaultyServer() as server:
         started = time.monotonic()
-        ask(server, count=20, tokens_per_minute=36_000)
-    assert 0.4 < time.monotonic() - started < 3.0
+        ask(server, count=60, tokens_per_minute=36_000)
+    assert 1.4 < time.monotonic() - started < 8.0
 
 
 def test_keys_are_used_in_turn_and_a_limited_one_rests(monkeypatch, caplog):

@@ -158,7 +158,7 @@ def test_without_a_pair_there_is_an_error_that_says_why(prefer):
 @pytest.mark.slow
 def test_flash_of_sky_t1_is_planned_on_top_of_its_student():
     layers = ["--configfile", "config/sky-t1.yaml", "config/sky-t1-flash.yaml"]
-    command = [sys.executable, "-m", "snakemake", "--dry-run", "--quiet", "rules", *layers]
+    command = [sys.executable, "-m", "snakemake", "--dry-run", "--forceall", "--quiet", "rules", *layers]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     planned = dict(re.findall(r"^(\w+) +(\d+)$", done.stdout + done.stderr, re.MULTILINE))

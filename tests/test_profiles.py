@@ -57,7 +57,7 @@ def without_slurm(tmp_path) -> dict[str, str]:
 
 
 def test_a_dry_run_needs_no_cluster(without_slurm):
-    command = [sys.executable, "-m", "snakemake", "--dry-run", "--profile", "slurm"]
+    command = [sys.executable, "-m", "snakemake", "--dry-run", "--forceall", "--profile", "slurm"]
     done = subprocess.run(command, cwd=ROOT, env=without_slurm, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     assert "train_student" in done.stdout + done.stderr

@@ -259,6 +259,11 @@ def test_gpqa_options_are_shuffled_by_the_problem_alone(build):
         (own(), "math", MathCheck("2")),
         (own(answer="B", options=["1", "2"]), "choice", ChoiceCheck("B", ["1", "2"])),
         ({"question": "Add.", "tests": [{"input": "1", "output": "1"}]}, "code", ProgramCheck(None, [Test("1", "1")])),
+        (
+            {"question": "Add.", "entry": "", "tests": [{"input": "1", "output": "1"}]},
+            "code",
+            ProgramCheck(None, [Test("1", "1")]),
+        ),
         ({"question": "f", "tests": [{"input": [1], "output": 1}], "entry": "f", "time_limit_s": 9}, "code", None),
         ({"question": "Why?", "difficulty": 3}, "open", NoCheck()),
     ],
@@ -329,6 +334,8 @@ BROKEN = [
     ("jsonl", own(question=" "), "question"),
     ("jsonl", own(anwser="2"), "anwser"),
     ("jsonl", own(answer="C", options=["1", "2"]), "answer"),
+    ("jsonl", own(answer=" "), "answer"),
+    ("jsonl", own(answer="Z", options=[*"abcdefghijklmnopqrstuvwxyz", "27"]), "options"),
     ("jsonl", own(tests=[]), "tests"),
     ("jsonl", own(tests=[{"input": [1], "output": "1"}]), "tests"),
 ]

@@ -29,6 +29,8 @@ def adapt(row: Own) -> Adapted:
     if row.options is not None:
         return Adapted("choice", with_options(question, row.options), _choice(row), row.difficulty)
     if row.answer is not None:
+        if not row.answer.strip():
+            raise Broken("empty - at `$.answer`")
         return Adapted("math", question, MathCheck(row.answer), row.difficulty)
     return Adapted("open", question, NoCheck(), row.difficulty)
 
@@ -36,15 +38,18 @@ def adapt(row: Own) -> Adapted:
 def _program(row: Own) -> ProgramCheck:
     if not row.tests:
         raise Broken("no tests - at `$.tests`")
-    kind = list if row.entry else str
+    entry = row.entry or None
+    kind = list if entry else str
     for position, test in enumerate(row.tests):
-        if not isinstance(test.input, kind) or (row.entry is None and not isinstance(test.output, str)):
-            wanted = "a list of arguments" if row.entry else "text"
+        if not isinstance(test.input, kind) or (entry is None and not isinstance(test.output, str)):
+            wanted = "a list of arguments" if entry else "text"
             raise Broken(f"Expected {wanted} - at `$.tests[{position}]`")
-    return ProgramCheck(row.entry, row.tests, row.time_limit_s)
+    return ProgramCheck(entry, row.tests, row.time_limit_s)
 
 
 def _choice(row: Own) -> ChoiceCheck:
+    if len(row.options) > len(string.ascii_uppercase):
+        raise Broken(f"{len(row.options)} options, more than there are letters - at `$.options`")
     letters = string.ascii_uppercase[: len(row.options)]
     if row.answer is None or len(row.answer) != 1 or row.answer not in letters:
         raise Broken(f"Expected one of {', '.join(letters)} - at `$.answer`")

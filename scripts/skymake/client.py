@@ -7,64 +7,22 @@ dead server) is a UserError, because it would meet every other request too.
 import asyncio
 import email.utils
 import time
-from collections.abc import Mapping
-from typing import Self
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
 
-import msgspec
 import openai
 import tenacity
 
-from skymake import UserError
+from skymake import UserError, replies
 from skymake.endpoint import Address, Endpoint, access
 from skymake.pace import Pace, Turns
+from skymake.replies import Chat, Trouble
 from skymake.store import Completion, FailedRequest, Request
 
 _BACK_OFF = tenacity.wait_random_exponential(multiplier=1, max=60)  # seconds
-_HOPELESS = {301, 302, 307, 308, 401, 402, 403, 404, 405}  # wrong address, key, credit or model: for every request
-
-
-class _Message(msgspec.Struct):
-    content: str | None = None
-    reasoning: str | None = None
-    reasoning_content: str | None = None
-    refusal: str | None = None
-
-
-class _Choice(msgspec.Struct):
-    message: _Message
-    finish_reason: str | None
-
-
-class _Usage(msgspec.Struct):
-    prompt_tokens: int
-    completion_tokens: int
-
-
-class _Answer(msgspec.Struct):
-    """What we need of a chat completion; an answer without it is none."""
-
-    model: str
-    choices: list[_Choice]
-    usage: _Usage
-
-
-class _ErrorDetail(msgspec.Struct):
-    code: str | int | None = None
-
-
-class _Error(msgspec.Struct):
-    """The part of an error's body that tells one from another."""
-
-    error: _ErrorDetail
-
-
-class _Trouble(Exception):
-    """An attempt failed: the kind of failure, what was said, and whether another attempt may go better."""
-
-    def __init__(self, kind: str, detail: str, passing: bool) -> None:
-        super().__init__(kind, detail)
-        self.kind, self.detail, self.passing = kind, detail, passing
+T = TypeVar("T")
+Headers = dict[str, str | openai.Omit]
 
 
 class Client:
@@ -112,7 +70,7 @@ class Client:
             await self._client.models.with_raw_response.list(extra_headers=_bearer(self._keys[0]), timeout=10)
             return True
         except openai.APIStatusError as error:
-            if error.status_code in _HOPELESS:
+            if replies.hopeless(error.status_code, error.response.content):
                 raise UserError(f"{self.url} refuses us: HTTP {error.status_code}") from None
             return False
         except openai.APIConnectionError:
@@ -120,16 +78,38 @@ class Client:
 
     async def ask(self, request: Request) -> Completion | FailedRequest:
         """Ask until there is an answer, or no hope of one. Raises UserError for what every request would meet."""
-        trying = tenacity.AsyncRetrying(
-            retry=tenacity.retry_if_exception(lambda error: isinstance(error, _Trouble) and error.passing),
+        trying = self._trying()
+        try:
+            return await trying(self._attempt, request)
+        except Trouble as trouble:
+            return self.failed(request.key, trouble, trying.statistics["attempt_number"])
+
+    async def call(self, send: Callable[[openai.AsyncOpenAI, Headers], Awaitable[T]]) -> T:
+        """Ask for something else than an answer, with the first key, until it works. Raises UserError if it does not.
+
+        send: gets the connection and the headers to give it, and raises Trouble for a reply of no use.
+        """
+        try:
+            return await self._trying()(self._call, send)
+        except Trouble as trouble:
+            raise UserError(f"{self.url}: {self._redact(trouble.detail)}") from None
+
+    def failed(self, key: str, trouble: Trouble, attempts: int) -> FailedRequest:
+        """What is written down of a request that met trouble to the end."""
+        return FailedRequest(key, trouble.kind, self._redact(trouble.detail), attempts)
+
+    def _trying(self) -> tenacity.AsyncRetrying:
+        return tenacity.AsyncRetrying(
+            retry=tenacity.retry_if_exception(lambda error: isinstance(error, Trouble) and error.passing),
             stop=tenacity.stop_after_attempt(self.endpoint.attempts),
             wait=_BACK_OFF,
             reraise=True,
         )
-        try:
-            return await trying(self._attempt, request)
-        except _Trouble as trouble:
-            return FailedRequest(request.key, trouble.kind, trouble.detail, trying.statistics["attempt_number"])
+
+    async def _call(self, send: Callable[[openai.AsyncOpenAI, Headers], Awaitable[T]]) -> T:
+        key = self._keys[0]
+        await asyncio.sleep(min(self._turns.wait(key), self.endpoint.timeout_s))
+        return await self._send(key, send)
 
     async def _attempt(self, request: Request) -> Completion:
         """One attempt, at the pace that the endpoint allows."""
@@ -150,7 +130,9 @@ class Client:
             self._tokens.spend(used - expected)
         self._answers += 1
         self._answer_tokens += answer.usage.completion_tokens
-        return self._completion(request, answer, time.monotonic() - started)
+        if not self.is_ours(answer.model):
+            raise UserError(f"{self.url} was asked for {self.model}, but {answer.model} answered")
+        return replies.completion(request.key, request.seed, answer, time.monotonic() - started, batched=False)
 
     def _expected_tokens(self, request: Request) -> float:
         """The prompt by its length, the answer by the mean of those so far."""
@@ -158,77 +140,52 @@ class Client:
         answer = self._answer_tokens / self._answers if self._answers else request.parameters.get("max_tokens", 0)
         return prompt + answer
 
-    async def _post(self, key: str, request: Request) -> _Answer:
-        """Send a request. Whatever goes wrong becomes a _Trouble, or a UserError."""
+    def body(self, request: Request) -> dict[str, Any]:
+        """What is sent of a request: engines know more parameters than the API does."""
+        return {"model": self.model, "messages": request.messages, "seed": request.seed, **request.parameters}
+
+    async def _post(self, key: str, request: Request) -> Chat:
+        """Send a request. Whatever goes wrong becomes Trouble, or a UserError."""
+        response = await self._send(
+            key,
+            lambda api, headers: api.chat.completions.with_raw_response.create(
+                model=self.model, messages=request.messages, extra_body=self.body(request), extra_headers=headers
+            ),
+        )
+        return replies.decode(response.content, Chat)
+
+    async def _send(self, key: str, send: Callable[[openai.AsyncOpenAI, Headers], Awaitable[T]]) -> T:
+        """Send something. Whatever goes wrong becomes Trouble, or a UserError."""
         try:
             async with asyncio.timeout(self.endpoint.timeout_s):  # of the whole attempt: a trickle is no answer
-                response = await self._client.chat.completions.with_raw_response.create(
-                    model=self.model,
-                    messages=request.messages,
-                    extra_body={"seed": request.seed, **request.parameters},  # engines know more than the API does
-                    extra_headers=_bearer(key),
-                )
+                return await send(self._client, _bearer(key))
         except (TimeoutError, openai.APITimeoutError):
             detail = f"no answer in {self.endpoint.timeout_s:g} s"
-            raise _Trouble("timeout", detail, passing=True) from None
+            raise Trouble("timeout", detail, passing=True) from None
         except openai.APIStatusError as error:
             told = error.response
             raise self._meaning(error.status_code, told.headers, told.content, key) from None
         except openai.APIConnectionError as error:
             self._check_server()
-            detail = self._redact(f"{type(error.__cause__).__name__}: {error.__cause__}")
-            raise _Trouble("server_error", detail, passing=True) from None
-        try:
-            return msgspec.json.decode(response.content, type=_Answer)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise _Trouble("invalid", f"not a chat completion: {error}", passing=True) from None
+            detail = f"{type(error.__cause__).__name__}: {error.__cause__}"
+            raise Trouble("server_error", detail, passing=True) from None
 
-    def _meaning(self, status: int, headers: Mapping[str, str], content: bytes, key: str) -> _Trouble:
+    def _meaning(self, status: int, headers: Mapping[str, str], content: bytes, key: str) -> Trouble:
         """What an HTTP error means for a request. Raises UserError for one that would meet every request."""
-        detail = self._redact(f"HTTP {status}: {' '.join(content.decode(errors='replace').split())}")
-        code = _error_code(content)
-        if status in _HOPELESS or code == "insufficient_quota":
-            raise UserError(f"{self.url} refuses {self.model}: {detail}. Check address, model id, key and credit.")
-        if status in (408, 409, 425, 429) or status >= 500:
+        trouble = replies.trouble(status, content)
+        if replies.hopeless(status, content):
+            said = self._redact(trouble.detail)
+            raise UserError(f"{self.url} refuses {self.model}: {said}. Check address, model id, key and credit.")
+        if trouble.passing:
             self._check_server()
             self._turns.hold(key, _retry_after(headers))
-            return _Trouble({408: "timeout", 429: "rate_limited"}.get(status, "server_error"), detail, passing=True)
-        too_long = code == "context_length_exceeded" or b"maximum context length" in content
-        kind = "filtered" if code == "content_filter" else "too_long" if too_long else "refused"
-        return _Trouble(kind, detail, passing=False)
+        return trouble
 
     def _check_server(self) -> None:
         if self.server:
             self.server.check()
 
-    def _completion(self, request: Request, answer: _Answer, seconds: float) -> Completion:
-        """The answer as a completion. Raises _Trouble when it holds none, UserError when another model gave it."""
-        if not self._is_ours(answer.model):
-            raise UserError(f"{self.url} was asked for {self.model}, but {answer.model} answered")
-        if not answer.choices:
-            raise _Trouble("invalid", "an answer without choices", passing=True)
-        message, finish = answer.choices[0].message, answer.choices[0].finish_reason
-        if message.refusal:
-            raise _Trouble("refused", self._redact(message.refusal), passing=False)
-        if finish == "content_filter":
-            raise _Trouble("filtered", "the endpoint's filter stopped the answer", passing=False)
-        if finish not in ("stop", "length"):
-            raise _Trouble("invalid", f"finish reason {finish}", passing=True)
-        if finish == "stop" and not (message.content or "").strip():
-            raise _Trouble("empty", "an answer without text", passing=False)
-        return Completion(
-            key=request.key,
-            text=message.content or "",
-            reasoning=message.reasoning or message.reasoning_content,
-            finish=finish,
-            prompt_tokens=answer.usage.prompt_tokens,
-            completion_tokens=answer.usage.completion_tokens,
-            seconds=round(seconds, 3),
-            seed=request.seed,
-            served=answer.model,
-        )
-
-    def _is_ours(self, served: str) -> bool:
+    def is_ours(self, served: str) -> bool:
         """Whether the model asked for answered. APIs add a date to its id, or leave out the vendor before it."""
         if self.server:
             return served == self.model
@@ -240,16 +197,8 @@ class Client:
         return text[:500]
 
 
-def _bearer(key: str) -> dict[str, str | openai.Omit]:
+def _bearer(key: str) -> Headers:
     return {"Authorization": f"Bearer {key}" if key else openai.Omit()}
-
-
-def _error_code(content: bytes) -> str | int | None:
-    """The code in the body of an error, if it has the usual form."""
-    try:
-        return msgspec.json.decode(content, type=_Error).error.code
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return None
 
 
 def _retry_after(headers: Mapping[str, str]) -> float:

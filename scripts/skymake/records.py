@@ -94,11 +94,12 @@ class Reference(Record):
     solutions: list[str]
 
 
-class Trace(Record):
+class Trace(Record, omit_defaults=True):
     """One model's answer to one problem.
 
     key: SHA-256 of the canonical request. sample: 0 .. k-1. finish: the engine's finish reason (`stop`, `length`, ...).
-    reasoning: the thought where the engine returns it apart from the text. seconds: wall clock of the request.
+    reasoning: the thought where the engine returns it apart from the text. seconds: wall clock of the request; 0 of one
+    that was batched, which is cheaper.
     """
 
     key: str
@@ -112,6 +113,7 @@ class Trace(Record):
     completion_tokens: int
     seconds: float
     seed: int
+    batched: bool = False
 
 
 class Failure(Record):

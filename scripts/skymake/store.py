@@ -65,8 +65,11 @@ def _plain_numbers(parameters: Mapping[str, Any]) -> dict[str, Any]:
     return {k: int(v) if isinstance(v, float) and v.is_integer() else v for k, v in parameters.items()}
 
 
-class Completion(Record, tag_field="type", tag="completion"):
-    """An answer. served: the model's name as the endpoint gave it. seconds: wall clock of the attempt that did it."""
+class Completion(Record, tag_field="type", tag="completion", omit_defaults=True):
+    """An answer. served: the model's name as the endpoint gave it. seconds: wall clock of the attempt that did it.
+
+    batched: whether it came in a batch, which is cheaper, and says nothing of the seconds of one answer: 0.
+    """
 
     key: str
     text: str
@@ -77,6 +80,7 @@ class Completion(Record, tag_field="type", tag="completion"):
     seconds: float
     seed: int
     served: str
+    batched: bool = False
 
 
 FailureKind = Failure.__annotations__["kind"]
@@ -111,12 +115,16 @@ class Segment:
         self._file.flush()
         return offset
 
+    def sync(self) -> None:
+        """Put what was appended on the disk."""
+        os.fsync(self._file.fileno())
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         with self._file:
-            os.fsync(self._file.fileno())
+            self.sync()
             if not self._file.tell():
                 self.path.unlink()
 
@@ -154,13 +162,17 @@ class Store:
     def __init__(self, root: str | Path) -> None:
         self.root = Path(root) / "completions"
 
+    def folder(self, model: str, set: str) -> Path:
+        """Where everything of a model and set is."""
+        return self.root / model / set
+
     def segments(self, model: str, set: str) -> list[Path]:
         """The segments of a model and set, oldest first."""
-        return sorted((self.root / model / set).glob("*.jsonl"))
+        return sorted(self.folder(model, set).glob("*.jsonl"))
 
     def segment(self, model: str, set: str) -> Segment:
         """A new segment to append to."""
-        return Segment(self.root / model / set)
+        return Segment(self.folder(model, set))
 
     def completions(self, model: str, set: str, wanted: Collection[str]) -> Completions:
         """The completions whose keys are wanted. Damage is logged; what it hit is missing from the result."""

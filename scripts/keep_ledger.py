@@ -9,7 +9,7 @@ import msgspec
 import pandas as pd
 
 from skymake import ledgers, records, rule
-from skymake.costs import occupying
+from skymake.costs import Price, occupying
 from skymake.ledgers import Bill, Entry, Ledger, total
 from skymake.plans import Estimates, Stage
 from skymake.runs import Attempt
@@ -22,6 +22,7 @@ class Spent(msgspec.Struct):
     prompt_tokens: int
     completion_tokens: int
     seconds: float
+    batched: bool = False
 
 
 def keep_ledger(table: str, ledger: str, work: dict[str, Any], estimates: dict[str, Any], store: str) -> None:
@@ -48,31 +49,30 @@ def count(path: str) -> int:
 def asked(work: Work, estimates: Estimates, store: str) -> Iterator[Entry]:
     """The lines of all that was asked. A server's hours are shared by the tokens that it read and wrote."""
     parts = [part for part in (*work.samplings, *work.rewritings) if not isinstance(part, Sampling) or part.asked]
-    entries = [answered(part, work) for part in parts]
+    prices = [estimates.models[part.model].price for part in parts]
+    entries = [answered(part, work, price) for part, price in zip(parts, prices, strict=True)]
     tokens: dict[str, int] = defaultdict(int)
     for entry in entries:
         tokens[entry.model] += entry.prompt_tokens + entry.completion_tokens
-    for part, entry in zip(parts, entries, strict=True):
-        price = estimates.models[part.model].price
-        if price:
-            entry.gpu_hours, entry.usd = 0.0, price.cost(entry.prompt_tokens, entry.completion_tokens).usd
-        elif (hours := ledgers.gpu_hours(store, part.model, records.read_json(part.weights)["digest"])) is not None:
+    for part, price, entry in zip(parts, prices, entries, strict=True):
+        hours = None if price else ledgers.gpu_hours(store, part.model, records.read_json(part.weights)["digest"])
+        if hours is not None:
             share = (entry.prompt_tokens + entry.completion_tokens) / max(tokens[part.model], 1)
             entry.gpu_hours, entry.usd = share * hours, occupying(share * hours, estimates.device).usd
         yield entry
 
 
-def answered(part: Sampling | Rewriting, work: Work) -> Entry:
-    """The line of one model on one set, before its hours and its money are known."""
+def answered(part: Sampling | Rewriting, work: Work, price: Price | None) -> Entry:
+    """The line of one model on one set; before its hours and its money are known, where it has no price."""
     if isinstance(part, Sampling) and part.stage == "labelling":
         chosen = {each.set for each in work.samplings if each.choice and rates(part, each.choice)}
         recipes = [each.recipe for each in work.trainings if chosen & each.sets.keys()]
-        return add_up("labelling", part.model, part.set, recipes, part.traces)
+        return add_up("labelling", part.model, part.set, recipes, part.traces, price)
     if isinstance(part, Sampling):
         recipes = [each.recipe for each in work.trainings if each.sets.get(part.set) == part.model]
-        return add_up("sampling", part.model, part.set, recipes, part.traces)
+        return add_up("sampling", part.model, part.set, recipes, part.traces, price)
     recipes = [each.recipe for each in work.trainings if each.rewriter == part.rewriter and part.set in each.sets]
-    return add_up("rewriting", part.model, f"{part.teacher} on {part.set}", recipes, part.rewrites)
+    return add_up("rewriting", part.model, f"{part.teacher} on {part.set}", recipes, part.rewrites, price)
 
 
 def rates(part: Sampling, choice: Choice) -> bool:
@@ -80,14 +80,19 @@ def rates(part: Sampling, choice: Choice) -> bool:
     return (part.model, part.set) == (choice.model, choice.set)
 
 
-def add_up(stage: str, model: str, subject: str, recipes: list[str], files: Iterable[str]) -> Entry:
-    """Answers, tokens and the wall clocks of all requests in some files."""
-    entry = Entry(stage, model, subject, recipes, 0, 0, 0, 0.0, None, None)
+def add_up(
+    stage: str, model: str, subject: str, recipes: list[str], files: Iterable[str], price: Price | None
+) -> Entry:
+    """Answers, tokens and the wall clocks of all requests in some files, and the money where they have a price."""
+    unknown = 0.0 if price else None
+    entry = Entry(stage, model, subject, recipes, 0, 0, 0, 0.0, unknown, unknown)
     for spent in records.read_all(files, Spent):
         entry.count += 1
         entry.prompt_tokens += spent.prompt_tokens
         entry.completion_tokens += spent.completion_tokens
         entry.request_hours += spent.seconds / 3600
+        if price:
+            entry.usd += price.cost(spent.prompt_tokens, spent.completion_tokens, spent.batched).usd
     return entry
 
 

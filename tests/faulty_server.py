@@ -126,10 +126,14 @@ class FaultyServer:
         start, *lines = head.split("\r\n")
         headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines if line)}
         body = await reader.readexactly(int(headers.get("content-length", 0)))
-        if not start.startswith("POST"):
-            models = {"object": "list", "data": [{"id": MODEL, "object": "model", "created": 0, "owned_by": "test"}]}
-            return await self._send(writer, Reply(body=json.dumps(models).encode()))
-        return await self._chat(json.loads(body), headers, writer)
+        if start.startswith("POST") and "/chat/completions " in start:
+            return await self._chat(json.loads(body), headers, writer)
+        return await self._send(writer, self.other(start, headers, body))
+
+    def other(self, start: str, headers: dict[str, str], body: bytes) -> Reply:
+        """What anything else than a chat request gets: the list of models."""
+        models = {"object": "list", "data": [{"id": MODEL, "object": "model", "created": 0, "owned_by": "test"}]}
+        return Reply(body=json.dumps(models).encode())
 
     async def _chat(self, body: Body, headers: dict[str, str], writer: asyncio.StreamWriter) -> bool:
         self.seen.append(body)

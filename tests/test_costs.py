@@ -2,6 +2,7 @@
 
 import pytest
 
+from skymake import UserError
 from skymake.costs import (
     Cost,
     Device,
@@ -37,7 +38,10 @@ def test_hours_and_money_follow_from_flops():
 
 
 def test_a_hosted_model_costs_by_the_token():
-    assert Price(0.15, 0.6).cost(2e6, 1e6) == Cost(0.0, pytest.approx(0.9))
+    assert Price(0.15, 0.6).cost(2e6, 1e6, batched=False) == Cost(0.0, pytest.approx(0.9))
+    assert Price(0.15, 0.6, 0.5).cost(2e6, 1e6, batched=True).usd == pytest.approx(0.45)
+    with pytest.raises(UserError, match="batch_factor"):
+        Price(0.15, 0.6).cost(2e6, 1e6, batched=True)
     assert Cost(1.0, 2.0) + Cost(0.5, 0.25) == Cost(1.5, 2.25)
 
 

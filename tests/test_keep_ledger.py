@@ -18,13 +18,14 @@ from skymake.runs import Attempt
 from skymake.spending import Choice, Rewriting, Sampling, Training, Work
 
 SIZE = Size(1e9, 2, 64)
-MODELS = {"teacher": Payee(40, SIZE), "base": Payee(40, SIZE), "mini": Payee(40, price=Price(1.0, 10.0))}
+MODELS = {"teacher": Payee(40, SIZE), "base": Payee(40, SIZE), "mini": Payee(40, price=Price(1.0, 10.0, 0.5))}
 FACTORS = {"batches": 0.1}
 ESTIMATES = Estimates("2026-01-01", Device("H1", 100.0, 2.0), FACTORS, 3.0, 0.7, MODELS, 9.0, "refuse")
 
 
-def traces(path: Path, count: int, tokens: int) -> list[str]:
-    found = (Trace(f"k{n}", f"p{n}", 0, "m", "a", None, "stop", 10, tokens, 3.6, 0) for n in range(count))
+def traces(path: Path, count: int, tokens: int, batched: int = 0) -> list[str]:
+    """So many of them batched."""
+    found = (Trace(f"k{n}", f"p{n}", 0, "m", "a", None, "stop", 10, tokens, 3.6, 0, n < batched) for n in range(count))
     records.write(path, found)
     return [str(path)]
 
@@ -108,11 +109,20 @@ def test_labels_are_paid_for_the_recipes_whose_sets_they_choose(tmp_path):
     work, estimates = (msgspec.to_builtins(thing) for thing in (Work(samplings, [], trainings), ESTIMATES))
     keep_ledger(str(tmp_path / "l.csv"), str(tmp_path / "l.json"), work, estimates, str(tmp_path / "store"))
     kept = records.read_json(tmp_path / "l.json", Ledger)
-    labels, cost = kept.entries[0], price.cost(200, 180).usd
+    labels, cost = kept.entries[0], price.cost(200, 180, batched=False).usd
     assert (labels.stage, labels.subject, labels.count, labels.recipes) == ("labelling", "to_rate", 20, ["rated"])
     assert labels.usd == pytest.approx(cost)
     assert [bill.labelling_usd for bill in kept.bills] == [pytest.approx(cost), 0]
-    assert [bill.sampling_usd for bill in kept.bills] == [pytest.approx(price.cost(50, 495).usd)] * 2
+    assert [bill.sampling_usd for bill in kept.bills] == [pytest.approx(price.cost(50, 495, batched=False).usd)] * 2
+
+
+def test_what_came_in_batches_cost_its_price_whatever_the_config_says_now(tmp_path):
+    files = traces(tmp_path / "t", 5, 100, batched=2)
+    sampling = Sampling("sampling", "mini", "s", [], "", "", "", "m", {}, files, True, None)
+    work, known = (msgspec.to_builtins(thing) for thing in (Work([sampling], [], []), ESTIMATES))
+    keep_ledger(str(tmp_path / "l.csv"), str(tmp_path / "l.json"), work, known, str(tmp_path / "store"))
+    [entry] = records.read_json(tmp_path / "l.json", Ledger).entries
+    assert entry.usd == pytest.approx((3 + 2 / 2) * (10 * 1.0 + 100 * 10.0) / 1e6)
 
 
 def test_what_was_not_measured_is_none_and_not_zero(tmp_path):

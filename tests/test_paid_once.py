@@ -1,14 +1,19 @@
-"""The workflow with hosted models, from problems to a mixture: the requests are those that the server counts."""
+"""The workflow with hosted models, from problems to a mixture: the requests are those that the server counts.
+
+The teacher is asked one by one, the rewriter in batches.
+"""
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import yaml
+from batch_server import BatchServer
 from clone import Build
-from faulty_server import FaultyServer, Reply, good
+from faulty_server import Reply, good
 
 from skymake import markers, records
 from skymake.plans import Plan
@@ -36,11 +41,12 @@ def behaviour(body: dict, attempt: int) -> Reply:
 class Hosted:
     """A copy of the project whose teacher and rewriter are hosted, and the server that is both."""
 
-    def __init__(self, build: Build, server: FaultyServer) -> None:
+    def __init__(self, build: Build, server: BatchServer) -> None:
         self.build, self.server = build, server
         api = {"url": server.url, "key_env": "SOME_KEY", "concurrency": 8, "timeout_s": 60, "attempts": 3}
         models = {name: {"api": {**api, "id": name}, "system": None} for name in ("oracle", "mini")}
-        paid = {"answer_tokens": 40, "price": {"prompt_usd": 1.0, "completion_usd": 2.0}}
+        models["mini"]["batch"] = {"poll_s": 0.1, "requests": 20, "megabytes": 1.0}
+        paid = {"answer_tokens": 40, "price": {"prompt_usd": 1.0, "completion_usd": 2.0, "batch_factor": 0.5}}
         contract = {"kept": 0.9, "taken": 0.9, "shortest": 0.8, "longest": 1.2}
         rewriter = {"model": "mini", "prompt": "rewrite_nano", "sampling": "once", "order": "rewrite_first"}
         self.overlay: dict[str, Any] = {
@@ -59,10 +65,16 @@ class Hosted:
 
     def asked(self, *targets: str) -> dict[str, int]:
         """Model -> requests that the server sees while these targets are made."""
-        before = len(self.server.seen)
+        before = Counter(self.paid)
         self.run(*targets)
-        new = [body["model"] for body in self.server.seen[before:]]
-        return {name: new.count(name) for name in ("oracle", "mini") if name in new}
+        new = Counter(self.paid) - before
+        return dict(new)
+
+    @property
+    def paid(self) -> list[str]:
+        """The models of all requests so far."""
+        assert "mini" not in (body["model"] for body in self.server.seen)
+        return [body["model"] for body in (*self.server.seen, *self.server.requests)]
 
     @property
     def plan(self) -> Plan:
@@ -71,7 +83,7 @@ class Hosted:
 
 @pytest.fixture(scope="module")
 def hosted(tmp_path_factory) -> Iterator[Hosted]:
-    with pytest.MonkeyPatch.context() as patch, FaultyServer(behaviour) as server:
+    with pytest.MonkeyPatch.context() as patch, BatchServer(behaviour) as server:
         patch.setenv("SOME_KEY", SECRET)
         yield Hosted(Build(tmp_path_factory.mktemp("hosted")), server)
 
@@ -85,7 +97,7 @@ def test_the_plan_is_printed_before_anything_is_asked_and_over_budget_nothing_is
     assert "| sampling | oracle | sums |" in done.stdout
     done = hosted.build.attempt(*configs, MIXTURE.format("first"))
     assert done.returncode and "run `snakemake plan`, read it, run again" in done.stdout
-    assert not hosted.server.seen
+    assert not hosted.paid
     hosted.overlay["costs"]["budget_usd"] = 1.0
     assert hosted.asked("plan") == {}
     lines = {(line.stage, line.model): line for line in hosted.plan.lines if line.model in ("oracle", "mini")}

@@ -95,6 +95,15 @@ def test_the_published_training_is_met_from_first_principles(sky_t1):
     )
 
 
+def test_a_rewriter_that_is_asked_in_batches_costs_half(sky_t1):
+    before = sky_t1.plan()
+    sky_t1.config["models"]["gpt_4o_mini"]["batch"] = {"poll_s": 60, "requests": 50000, "megabytes": 200}
+    after = sky_t1.plan()
+    for part in ("whole", "rest"):
+        assert after.total(part, "rewriting").usd == pytest.approx(before.total(part, "rewriting").usd / 2)
+    assert after.total("whole", "sampling") == before.total("whole", "sampling")
+
+
 def test_the_fast_training_stands_beside_the_published_one(sky_t1):
     update_config(sky_t1.config, yaml.safe_load((ROOT / "config/sky-t1-fast.yaml").read_text()))
     plan = sky_t1.plan()

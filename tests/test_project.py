@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from skymake import UserError
+from skymake import UserError, spending
 from skymake.config import SCHEMA
 from skymake.project import Project
 from skymake.sources import ADAPTERS
@@ -146,6 +146,31 @@ def test_local_and_hosted_models_are_asked_in_the_same_terms(config):
     config["models"]["hosted"] = HOSTED
     project = Project(config)
     assert project.endpoint("hosted").keys() == project.endpoint("student").keys()
+
+
+BATCH = {"poll_s": 60.0, "requests": 50000, "megabytes": 200.0}
+
+
+def test_a_hosted_model_may_be_asked_in_batches_at_their_price(config):
+    price = {"prompt_usd": 1.0, "completion_usd": 4.0}
+    config["models"]["hosted"] = HOSTED | {"batch": BATCH}
+    config["costs"]["models"]["hosted"] = {"answer_tokens": 10, "price": price}
+    with pytest.raises(
+        UserError, match=r"models\.hosted has a batch, so costs\.models\.hosted\.price needs a batch_factor"
+    ):
+        Project(config)
+    price["batch_factor"] = 0.5
+    project = Project(config)
+    assert project.endpoint("hosted")["batch"] == BATCH and project.endpoint("student")["batch"] is None
+    assert spending.estimates(project)["models"]["hosted"]["batched"]
+    del config["models"]["hosted"]["batch"]
+    assert "batched" not in spending.estimates(Project(config))["models"]["hosted"]
+
+
+def test_a_model_that_is_served_here_has_no_batches(config):
+    config["models"]["seedling_base"]["batch"] = BATCH
+    with pytest.raises(UserError, match=r"models\.seedling_base has a batch, but is no hosted model.*remove it"):
+        Project(config)
 
 
 def test_a_recipe_with_pairs_trains_with_a_preference_and_no_other_does(config):

@@ -49,7 +49,7 @@ class Desk:
 
         with FaultyServer(behaviour) as self.server:
             limits = {"concurrency": 4, "timeout_s": 30.0, "attempts": 2, "health_s": 10.0}
-            nothing = dict.fromkeys(("url", "id", "key_env", "requests_per_minute", "tokens_per_minute"))
+            nothing = dict.fromkeys(("url", "id", "key_env", "requests_per_minute", "tokens_per_minute", "batch"))
             arguments = {
                 "engine": self.server.engine(self.folder / "engine.json"),
                 **{

@@ -3,16 +3,17 @@
 import asyncio
 import collections
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from pathlib import Path
 from typing import Any
 
-from skymake import UserError, prompts, records
+from skymake import UserError, batches, prompts, records
+from skymake.batches import Batches, Note
 from skymake.client import Client
 from skymake.endpoint import Address, Endpoint
 from skymake.progress import Progress
 from skymake.records import Problem, Trace
-from skymake.store import Completion, Completions, Entry, FailedRequest, Request, Store, requests
+from skymake.store import Completion, Completions, Entry, FailedRequest, Request, Segment, Store, requests
 
 log = logging.getLogger(__name__)
 
@@ -50,26 +51,47 @@ def ask_all(
     have failed, or when none can be answered; what was answered until then is kept.
     """
     wanted = frozenset(request.key for request in asked())
+    notes = batches.noted(store.folder(model, set))  # before the store: a note goes when the answers are there
     completions = store.completions(model, set, wanted)
-    failures: dict[str, FailedRequest] = {}
     missing = wanted - completions.keys()
     log.info("%s, %s: %d requests, %d of them to ask", model, set, len(wanted), len(missing))
     if not missing:
-        return completions, failures
+        return completions, {}
     permit()
-
-    def keep(entry: Entry) -> None:
-        offset = segment.append(entry)
-        if isinstance(entry, Completion):
-            completions.add(entry.key, segment.path, offset)
-            return
-        failures[entry.key] = entry
-        if len(failures) > failure_share * len(wanted):
-            raise UserError(f"too many requests failed, run again to ask for what is missing: {summary(failures)}")
-
+    under_way = batches.concerning(notes, missing)
+    queue, client = _once(asked(), missing), Client(endpoint, server)
     with store.segment(model, set) as segment:
-        asyncio.run(_ask(_once(asked(), missing), len(missing), Client(endpoint, server), keep))
-    return completions, failures
+        intake = Intake(segment, completions, wanted, failure_share)
+        if endpoint.batch:
+            asking = Batches(client, endpoint.batch, store.folder(model, set))
+            asyncio.run(_ask_in_batches(queue, under_way, asking, intake))
+        else:
+            batches.refuse(under_way)
+            asyncio.run(_ask(queue, len(missing), client, intake))
+    return completions, intake.failures
+
+
+class Intake:
+    """Takes what came of requests: first into the store, then, where it is wanted, into the result."""
+
+    def __init__(self, segment: Segment, completions: Completions, wanted: Set[str], failure_share: float) -> None:
+        self.segment, self.completions, self.wanted, self.failure_share = segment, completions, wanted, failure_share
+        self.failures: dict[str, FailedRequest] = {}
+
+    def keep(self, entry: Entry) -> None:
+        """Keep what came of one request."""
+        offset = self.segment.append(entry)
+        if entry.key not in self.wanted:
+            return
+        if isinstance(entry, Completion):
+            self.completions.add(entry.key, self.segment.path, offset)
+        else:
+            self.failures[entry.key] = entry
+
+    def check(self) -> None:
+        """Raises UserError when more than the share that may fail has failed."""
+        if len(self.failures) > self.failure_share * len(self.wanted):
+            raise UserError(f"too many requests failed, run again to ask for what is missing: {summary(self.failures)}")
 
 
 def _once(asked: Iterable[Request], missing: Iterable[str]) -> Iterator[Request]:
@@ -81,7 +103,18 @@ def _once(asked: Iterable[Request], missing: Iterable[str]) -> Iterator[Request]
             yield request
 
 
-async def _ask(queue: Iterator[Request], count: int, client: Client, keep: Callable[[Entry], None]) -> None:
+async def _ask_in_batches(queue: Iterator[Request], notes: dict[Path, Note], asking: Batches, intake: Intake) -> None:
+    """Ask by the Batch API. A batch is forgotten when all that came of it is on the disk, failures too."""
+    async with asking.client:
+        async for note, entries in asking.answers(queue, notes):
+            for entry in entries:
+                intake.keep(entry)
+            intake.segment.sync()
+            note.unlink(missing_ok=True)
+    intake.check()
+
+
+async def _ask(queue: Iterator[Request], count: int, client: Client, intake: Intake) -> None:
     """Ask with bounded concurrency. After trouble nothing new is asked; what is in flight may finish: it is paid."""
     troubles: list[UserError] = []
 
@@ -89,7 +122,8 @@ async def _ask(queue: Iterator[Request], count: int, client: Client, keep: Calla
         for request in queue:  # the workers share it
             try:
                 entry = await client.ask(request)
-                keep(entry)
+                intake.keep(entry)
+                intake.check()
             except UserError as trouble:
                 if not troubles:
                     log.warning("nothing more is asked; waiting for what is in flight")
@@ -121,6 +155,7 @@ def trace_of(answer: Completion, problem: str, sample: int, model: str) -> Trace
         completion_tokens=answer.completion_tokens,
         seconds=answer.seconds,
         seed=answer.seed,
+        batched=answer.batched,
     )
 
 

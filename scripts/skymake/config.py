@@ -50,6 +50,7 @@ def validate(config: Config) -> None:
                 f"config: recipes.{name} has {'pairs' if 'pairs' in recipe else 'no pairs'}, so "
                 f"trainings.{recipe['training']} must {'' if 'pairs' in recipe else 'not '}have a preference"
             )
+    check_batches(config)
     try:
         graphlib.TopologicalSorter({name: made_from(name, config) for name in config["recipes"]}).prepare()
     except graphlib.CycleError as error:
@@ -79,6 +80,21 @@ def rated_alike(chosen: Config, rated: Config) -> bool:
         case [float() | int(), float() | int()]:
             return same and filters == rated["filters"]
     return False
+
+
+def check_batches(config: Config) -> None:
+    """Raises ConfigError for a batch of a model that cannot have one, or that has no price in batches."""
+    for name, model in config["models"].items():
+        if "batch" not in model:
+            continue
+        if "api" not in model:
+            raise ConfigError(
+                f"config: models.{name} has a batch, but is no hosted model: what is served here is asked at once and "
+                "costs no less in batches; remove it"
+            )
+        price = config["costs"]["models"].get(name, {}).get("price")
+        if price and "batch_factor" not in price:
+            raise ConfigError(f"config: models.{name} has a batch, so costs.models.{name}.price needs a batch_factor")
 
 
 def teachers(recipe: Config) -> dict[str, str]:

@@ -8,6 +8,7 @@ import math
 from collections.abc import Mapping
 from typing import Self
 
+from skymake import UserError
 from skymake.records import Record
 
 
@@ -28,14 +29,21 @@ class Device(Record):
 
 
 class Price(Record):
-    """What a hosted model costs, in USD for a million tokens of prompts and of answers."""
+    """What a hosted model costs, in USD for a million tokens of prompts and of answers.
+
+    batch_factor: what is left of that in a batch; None where it cannot be asked in batches.
+    """
 
     prompt_usd: float
     completion_usd: float
+    batch_factor: float | None = None
 
-    def cost(self, prompt_tokens: float, completion_tokens: float) -> "Cost":
-        """The cost of so many tokens."""
-        return Cost(0.0, (prompt_tokens * self.prompt_usd + completion_tokens * self.completion_usd) / 1e6)
+    def cost(self, prompt_tokens: float, completion_tokens: float, batched: bool) -> "Cost":
+        """The cost of so many tokens. Raises UserError for batches without a price."""
+        if batched and self.batch_factor is None:
+            raise UserError("a model that answered in batches has a price without batch_factor in costs.models")
+        usd = (prompt_tokens * self.prompt_usd + completion_tokens * self.completion_usd) / 1e6
+        return Cost(0.0, usd * self.batch_factor if batched else usd)
 
 
 class Cost(Record):

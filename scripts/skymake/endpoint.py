@@ -11,12 +11,21 @@ from skymake import UserError, processes
 from skymake.records import Record
 
 
+class Batching(Record):
+    """How to use the Batch API. poll_s: seconds between two looks at a batch. requests, megabytes: most of a batch."""
+
+    poll_s: float
+    requests: int
+    megabytes: float
+
+
 class Endpoint(Record):
     """How to ask. url and id: address and model id of a hosted API; None where a server of our own answers.
 
     key_env: environment variable with the API key, or with several and commas between them, which are used in turn.
     concurrency: requests under way at once. requests_per_minute, tokens_per_minute: None for no limit.
     timeout_s: for one attempt. attempts: how often a request is tried. health_s: time a server of our own has to start.
+    batch: None to ask one by one.
     """
 
     url: str | None
@@ -28,6 +37,7 @@ class Endpoint(Record):
     timeout_s: float
     attempts: int
     health_s: float
+    batch: Batching | None
 
 
 def described(settings: dict[str, Any], model: str) -> Endpoint:

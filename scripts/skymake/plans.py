@@ -19,12 +19,14 @@ log = logging.getLogger(__name__)
 class Payee(Record):
     """What is known of a model before it is asked. answer_tokens: the mean length of its answers, as expected.
 
-    A local model has a size, a hosted one a price, and one that stands for published answers neither.
+    A local model has a size, a hosted one a price, and one that stands for published answers neither. batched: whether
+    it is asked in batches.
     """
 
     answer_tokens: float
     size: Size | None = None
     price: Price | None = None
+    batched: bool = False
 
 
 class Estimates(Record):
@@ -47,7 +49,7 @@ class Estimates(Record):
         """The cost of so many tokens of a model, in sequences of `length` tokens."""
         payee = self.models[model]
         if payee.price:
-            return payee.price.cost(prompt_tokens, completion_tokens)
+            return payee.price.cost(prompt_tokens, completion_tokens, payee.batched)
         flops = costs.forward_flops(payee.size, prompt_tokens + completion_tokens, length)
         return costs.computing(flops, self.device, self.utilisation)
 

@@ -167,9 +167,9 @@ class Project:
 
     def endpoint(self, name: str) -> Config:
         """How a model is asked: a hosted API as its entry says, a local server as its engine allows."""
-        nothing = dict.fromkeys(("url", "id", "key_env", "requests_per_minute", "tokens_per_minute"))
+        nothing = dict.fromkeys(("url", "id", "key_env", "requests_per_minute", "tokens_per_minute", "batch"))
         if "api" in self.model(name):
-            return {**nothing, **self.model(name)["api"], "health_s": 0.0}
+            return {**nothing, **self.model(name)["api"], "health_s": 0.0, "batch": self.model(name).get("batch")}
         asked = ("concurrency", "timeout_s", "attempts", "health_s")
         return nothing | {key: self.serving(name)[key] for key in asked}
 

@@ -112,7 +112,8 @@ def made(project: Project) -> list[str]:
 
 
 def estimates(project: Project) -> Config:
-    """The section `costs`, in which a checkpoint is as large as its base, and answers as its teacher or its base does.
+    """The section `costs`, in which a checkpoint is as large as its base, and answers as its teacher or its base does,
+    and which knows who is asked in batches.
 
     Raises ConfigError for a model that is paid for and of which it says nothing.
     """
@@ -125,6 +126,8 @@ def estimates(project: Project) -> Config:
         known[name] = {"size": base.get("size"), "answer_tokens": like["answer_tokens"]}
     for model, _ in _asked(project):
         _known(known, model, model)
+    for model in {*project.having("models", "batch")} & known.keys():
+        known[model] = {**known[model], "batched": True}
     return {**project.config["costs"], "models": known}
 
 

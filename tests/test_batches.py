@@ -14,7 +14,7 @@ from faulty_server import MODEL, FaultyServer, Reply, error, good
 from test_client import SECRET
 from test_sample_traces import FORK, PROBLEMS, Workplace, place, texts  # noqa: F401  (a fixture)
 
-from skymake import UserError, plans, records
+from skymake import UserError, plans, records, upkeep
 from skymake.records import Failure, Trace
 
 LIMITS = {"poll_s": 0.02, "requests": 1000, "megabytes": 1.0}
@@ -162,7 +162,8 @@ def killed(sample, server: BatchServer, when) -> None:
 def test_a_job_killed_while_a_batch_is_under_way_submits_nothing_again(hosted):
     with BatchServer(looks=10**6) as server:
         killed(hosted, server, server.looked.is_set)
-        assert len(server.batches) == 1 and len(notes(hosted)) == 1
+        [note] = notes(hosted)
+        assert len(server.batches) == 1 and upkeep.counts(note.parent)["batches"] == 1
         killed(hosted, server, lambda: server.batches["batch_0"]["looks"] > 20)
         server.looks = 0
         assert len(hosted(server, PROBLEMS[:3])) == 12, "what is new is another batch"

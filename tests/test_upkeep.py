@@ -52,6 +52,7 @@ def test_stats_count(store, capsys):
     assert figures["model"] == "m" and figures["set"] == "s" and figures["segments"] == "3"
     assert figures["completions"] == "4" and figures["repeated"] == "1" and figures["failures"] == "2"
     assert figures["torn"] == "1" and figures["damaged"] == "0"
+    assert figures["batches"] == "0"
     assert figures["completion_tokens"] == "55"
 
 

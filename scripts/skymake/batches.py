@@ -24,7 +24,7 @@ from skymake.client import Client, Headers
 from skymake.endpoint import Batching
 from skymake.records import Record, RecordError
 from skymake.replies import Chat, ErrorDetail, Trouble
-from skymake.store import Completion, Entry, FailureKind, Request
+from skymake.store import NOTES, Completion, Entry, FailureKind, Request
 
 log = logging.getLogger(__name__)
 
@@ -112,7 +112,7 @@ class Row(msgspec.Struct):
 def noted(folder: Path) -> dict[Path, Note]:
     """The batches that are written down in a folder of the store."""
     found = {}
-    for path in sorted(folder.glob("*.batch.json")):
+    for path in sorted(folder.glob(NOTES)):
         try:
             found[path] = records.read_json(path, Note)
         except RecordError:
@@ -209,7 +209,8 @@ class Batches:
             )
         )
         note = Note(upload.id, None, seeds)
-        path = self.folder / f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{secrets.token_hex(4)}.batch.json"
+        name = f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{secrets.token_hex(4)}"
+        path = self.folder / NOTES.replace("*", name)
         _write(path, note)
         note.batch = (await self.client.call(lambda api, headers: _find_or_create(api, headers, note.requests))).id
         _write(path, note)

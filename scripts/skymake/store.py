@@ -3,6 +3,7 @@
 `<root>/completions/{model}/{set}/*.jsonl` holds segments: append-only files, one per job attempt, with one line per
 finished request, written the moment it finishes. Nobody writes to a segment of somebody else, so there are no locks.
 A line is `{"crc": ..., "entry": ...}`. The CRC-32 of the entry's bytes finds damage; it costs that entry and no more.
+Beside them `*.batch.json` are notes of batches under way (see skymake.batches).
 """
 
 import functools
@@ -25,6 +26,7 @@ from skymake.records import Failure, Record
 
 log = logging.getLogger(__name__)
 
+NOTES = "*.batch.json"
 _LINE = re.compile(rb'\{"crc":"([0-9a-f]{8})","entry":(.*)\}\n?', re.DOTALL)
 _HEAD = b'{"crc":"'  # in a JSON string its quotes would be escaped, so it marks the start of a line and nothing else
 

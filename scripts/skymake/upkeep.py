@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas
 
 from skymake import UserError, records
-from skymake.store import Completion, Store, encode, scan
+from skymake.store import NOTES, Completion, Store, encode, scan
 
 
 def describe(parser: argparse.ArgumentParser) -> None:
@@ -56,7 +56,7 @@ def _stats(arguments: argparse.Namespace) -> int:
 
 
 def counts(folder: Path) -> dict[str, object]:
-    """What a folder of segments holds. `hours`: the wall clocks of all requests added up."""
+    """What a folder of segments holds. batches: under way. hours: the wall clocks of all requests added up."""
     found: collections.Counter[str] = collections.Counter()
     keys: set[str] = set()
     segments = sorted(folder.glob("*.jsonl"))
@@ -70,6 +70,7 @@ def counts(folder: Path) -> dict[str, object]:
         found["completion_tokens"] += entry.completion_tokens
         found["seconds"] += entry.seconds
     row: dict[str, object] = {"model": folder.parent.name, "set": folder.name, "segments": len(segments)}
+    row["batches"] = len(list(folder.glob(NOTES)))
     columns = ("completions", "repeated", "failures", "damaged", "torn", "prompt_tokens", "completion_tokens")
     row |= {column: found[column] for column in columns}
     size = sum(segment.stat().st_size for segment in segments)
@@ -129,10 +130,11 @@ def compact(folder: Path, idle_hours: float) -> tuple[int, int]:
 def _drop(arguments: argparse.Namespace) -> int:
     for folder in _folders(arguments):
         found = counts(folder)
-        tokens = f"{found['completions']} completions ({found['completion_tokens']} tokens)"
+        what = f"{found['completions']} completions ({found['completion_tokens']} tokens)"
+        what += f" and {found['batches']} batches under way" if found["batches"] else ""
         if arguments.yes:
             shutil.rmtree(folder)
-        print(f"{'dropped' if arguments.yes else 'would drop'} {found['model']}/{found['set']}: {tokens}")
+        print(f"{'dropped' if arguments.yes else 'would drop'} {found['model']}/{found['set']}: {what}")
     if not arguments.yes:
         print("nothing is dropped without --yes", file=sys.stderr)
     return 0

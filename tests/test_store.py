@@ -117,6 +117,13 @@ def test_a_damaged_byte_anywhere_costs_one_record_and_is_noticed(tmp_path, chang
         assert dict(store.completions("m", "s", keys)) == found, f"byte {position}"
 
 
+def test_a_line_end_that_is_lost_costs_nothing(tmp_path):
+    store = filled(tmp_path, "a", "b")
+    [segment] = store.segments("m", "s")
+    segment.write_bytes(segment.read_bytes().replace(b"\n", b""))
+    assert dict(store.completions("m", "s", {"a", "b"})) == {key: completion(key) for key in "ab"}
+
+
 def test_damage_is_said(tmp_path, caplog):
     store = filled(tmp_path, "a", "b")
     (path,) = store.segments("m", "s")

@@ -146,7 +146,7 @@ class Completions(Mapping[str, Completion]):
         path, offset = self._places[key]
         file = self._open(path)
         file.seek(offset)
-        entry = decode(file.readline())
+        entry = decode(_pieces(file.readline())[0])
         if not isinstance(entry, Completion):
             raise UserError(f"{path}: the completion at byte {offset} was damaged while it was in use; run again")
         return entry

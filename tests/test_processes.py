@@ -157,7 +157,7 @@ SLOW = LISTENING.format("lambda *_: (time.sleep(1), print('saved'), sys.exit())"
 @pytest.mark.parametrize("first", [signal.SIGTERM, signal.SIGINT])
 def test_a_job_asked_twice_to_end_still_ends_its_child(tmp_path, cleared, first):
     log = tmp_path / "log"
-    job = JOB.format(command=python(DEAF), log=str(log), patience_s=1)
+    job = JOB.format(command=python(DEAF), log=str(log), patience_s=3)  # in which it is asked again
     with start(job, log, cleared) as process:
         process.send_signal(first)
         time.sleep(0.3)

@@ -57,6 +57,15 @@ def test_what_decides_nothing_is_not_in_the_key():
     assert [request.key for request in requests("sha256:00", MESSAGES, reordered)] == base
 
 
+def test_the_first_answer_to_a_request_stays_however_soon_the_second_came(tmp_path):
+    texts = [str(number) for number in range(9)]
+    for text in texts:
+        with Store(tmp_path).segment("m", "s") as segment:
+            segment.append(completion("a", text))
+    assert [next(scan(path))[1].text for path in Store(tmp_path).segments("m", "s")] == texts
+    assert Store(tmp_path).completions("m", "s", {"a"})["a"].text == "0"
+
+
 def test_every_request_has_a_seed_of_31_bits():
     seeds = [
         request.seed for request in requests("sha256:00", MESSAGES, SAMPLING | {"samples": 1000, "temperature": 0})

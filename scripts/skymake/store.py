@@ -13,9 +13,9 @@ import os
 import re
 import secrets
 import socket
-import time
 import zlib
 from collections.abc import Collection, Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -106,7 +106,7 @@ class Segment:
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+        now = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")  # by their names segments are in order
         self.path = folder / f"{now}-{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}.jsonl"
         self._file = open(self.path, "xb")  # noqa: SIM115
 

@@ -8,7 +8,8 @@ import sys
 import pytest
 from test_grading import ANSWERS, items, problems
 
-from skymake import records
+from skymake import cli, records
+from skymake.grading import Limits
 from skymake.records import Verdict
 
 
@@ -55,9 +56,17 @@ def test_a_mistake_is_named_without_a_traceback(files):
     assert run.stderr.strip() == f"skymake: {files / 'nothing.jsonl'}: no such file"
 
 
-def test_help_names_every_command_and_every_limit():
-    assert all(command in skymake("--help").stdout for command in ("grade", "grade-diff"))
-    assert all(option in skymake("grade", "--help").stdout for option in ("--comparator", "--sandbox", "--math-cpu-s"))
+@pytest.mark.parametrize("command", cli.COMMANDS)
+def test_help_names_every_command_and_every_command_has_help(command, capsys):
+    for words, said in (["--help"], f"    {command} "), ([command, "--help"], f"usage: skymake {command} "):
+        with pytest.raises(SystemExit) as ended:
+            cli.main(words)
+        assert ended.value.code == 0 and said in capsys.readouterr().out.replace("\n", " \n")
+
+
+def test_every_limit_of_the_graders_is_an_option():
+    told = skymake("grade", "--help").stdout
+    assert all(f"--{name.replace('_', '-')}" in told for name in Limits.__struct_fields__)
     assert skymake("unheard-of").returncode == 2
 
 

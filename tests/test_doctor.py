@@ -1,6 +1,7 @@
 """What the doctor says of a profile, a project and a cluster; Slurm's answers are given."""
 
 import re
+import subprocess
 
 import pytest
 import yaml
@@ -10,6 +11,7 @@ from skymake import UserError, doctor
 from skymake.doctor import cluster, machine
 from skymake.project import Project
 
+FAILED = subprocess.CompletedProcess([], 1, "", "no node")
 NODES = "64|512000|(null)|infinite\n128|2000000|gpu:h100:8(S:0-1),nvme:1|2-00:00:00\n"
 
 
@@ -75,6 +77,17 @@ def test_a_partition_that_is_not_there(monkeypatch, profile):
 def test_the_account(monkeypatch, profile, accounts, level):
     monkeypatch.setattr(cluster, "said", lambda *command: accounts)
     assert cluster.account(profile).level == level
+
+
+def test_a_site_without_accounts_and_gpus(monkeypatch, profile, nano):
+    del profile["default-resources"]["slurm_account"], profile["set-resources"]["serve_model"]["gres"]
+    monkeypatch.setattr(cluster, "said", lambda *command: "")
+    assert cluster.account(profile).level == "ok"
+    assert list(cluster.engines(Project({**nano, "device": "cpu"}), profile)) == []
+    asked = []
+    monkeypatch.setattr(cluster.subprocess, "run", lambda command, **_: asked.extend(command) or FAILED)
+    assert [finding.level for finding in cluster.nodes("cpu", None, profile, wait_s=1)] == ["warn"]
+    assert "-A" not in asked
 
 
 @pytest.mark.parametrize(("age", "level"), [(300, "ok"), (50, "fail")])

@@ -62,7 +62,9 @@ def said(*command: str) -> str:
 
 def account(profile: dict[str, Any]) -> Finding:
     """Whether this user may submit under the profile's account."""
-    name, user = profile["default-resources"]["slurm_account"], getpass.getuser()
+    name, user = profile["default-resources"].get("slurm_account"), getpass.getuser()
+    if not name:
+        return Finding("ok", "account", f"none is named: jobs go to the default account of {user}")
     known = said(
         "sacctmgr", "--noheader", "--parsable2", "show", "associations", f"user={user}", "format=account"
     ).split()
@@ -88,7 +90,9 @@ def polling(profile: dict[str, Any]) -> Finding:
 
 def engines(project: Project, profile: dict[str, Any]) -> Iterator[Finding]:
     """Whether servers and trainers use the GPUs that a job gets."""
-    given = gpus(requests(profile)["serve_model"]["gres"])
+    given = gpus(requests(profile)["serve_model"].get("gres"))
+    if not given and project.device == "cpu":
+        return
     for name, engine in project.config["engines"].items():
         parallel = re.search(r"--data-parallel-size[= ](\d+)", " ".join(engine["arguments"]))
         used = engine["gpus"] * (int(parallel[1]) if parallel else 1)
@@ -163,7 +167,8 @@ def nodes(partition: str, gres: str | None, profile: dict[str, Any], wait_s: int
     """What a node of a partition sees, asked by a job of one minute on it, with one GPU where it has some."""
     with tempfile.NamedTemporaryFile(dir=".", prefix=".doctor-") as mark:
         paths = [str(Path(mark.name).absolute()), sys.executable, str(environments.CACHE), constants.HF_HUB_CACHE]
-        command = ["srun", "-Q", "-n1", "-t", "2", "-p", partition, "-A", profile["default-resources"]["slurm_account"]]
+        payer = profile["default-resources"].get("slurm_account")
+        command = ["srun", "-Q", "-n1", "-t", "2", "-p", partition, *(["-A", payer] if payer else [])]
         command += [f"--gres={gres.rsplit(':', 1)[0]}:1"] if gres else []
         command += [
             f"--immediate={wait_s}",

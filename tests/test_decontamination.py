@@ -104,6 +104,13 @@ def test_what_makes_short_problems_different(one, other):
     assert index.find(Asked("t", "training", other)) is None
 
 
+def test_pictures_without_words_are_different_unless_they_are_one():
+    index = Index()
+    index.add(Asked("b", "benchmark", "[asy] draw((0,0)--(1,1)); [/asy]"))
+    assert index.find(Asked("t", "training", "[asy] draw((0,0)--(1,2)); [/asy]")) is None
+    assert index.find(Asked("t", "training", "[asy] draw((0,0)--(1,1)); [/asy]")).rule == "same"
+
+
 @pytest.mark.parametrize("schema", ["numina", "taco", "apps", "still2"])
 def test_problems_of_one_template_are_different(schema):
     """The nano world asks everything in a few templates: none of its questions is another one."""

@@ -89,6 +89,7 @@ class Text:
 
     def __init__(self, question: str):
         self.words = words(question)
+        self.same = tuple(self.words) or (question,)  # a picture has no words: only its own text is the same
         self.runs = [hash(tuple(self.words[start : start + RUN])) for start in range(len(self.words) - RUN + 1)]
         self.numbers = Counter(word for word in self.words if word[0].isdigit())
         self.content = Counter(word for word in self.words if word not in _PLAIN)
@@ -115,7 +116,7 @@ class Index:
         text, place = Text(asked.question), len(self._texts)
         self._asked.append(asked)
         self._texts.append(text)
-        self._same.setdefault(tuple(text.words), place)
+        self._same.setdefault(text.same, place)
         for run in set(text.runs):
             self._runs.setdefault(run, []).append(place)
         if text.content.total() >= FEWEST:
@@ -124,7 +125,7 @@ class Index:
     def find(self, asked: Asked) -> Hit | None:
         """The best match of a problem: of the first rule that holds, the largest share. None when none holds."""
         text = Text(asked.question)
-        if (place := self._same.get(tuple(text.words))) is not None:
+        if (place := self._same.get(text.same)) is not None:
             return self._hit(asked, text, place, "same", 1.0)
         for rule, shares in (("overlap", self._overlaps(text)), ("near", self._nears(text))):
             best = max(shares, default=None)

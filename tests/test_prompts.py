@@ -58,6 +58,12 @@ def test_a_missing_prompt_is_named(tmp_path):
         render(tmp_path / "nothing.jinja", SUM)
 
 
+def test_a_prompt_of_another_encoding_is_named(tmp_path):
+    (tmp_path / "old.jinja").write_bytes("Gr\u00f6\u00dfe: {{ question }}".encode("latin-1"))
+    with pytest.raises(UserError, match=r"old\.jinja: not UTF-8"):
+        render(tmp_path / "old.jinja", SUM)
+
+
 SYSTEM = 'Think {step by step}.\n\n    {{ question }} {% raw %} "quoted" \\n é 😀\r\n '
 
 

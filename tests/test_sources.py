@@ -412,6 +412,12 @@ def test_labels_without_their_columns_are_an_error(build):
         build("numina", [numina()], labelled=[{"problem": "p"}], labels={"question": "problem", "difficulty": "rated"})
 
 
+def test_a_label_of_what_is_no_text_is_an_error(build):
+    labels, labelled = {"question": "problem", "difficulty": "rated"}, [{"problem": 5, "rated": 3}]
+    with pytest.raises(RecordError, match=r"labels\.jsonl:1: the column 'problem' is not text"):
+        build("numina", [numina()], labelled=labelled, labels=labels)
+
+
 def test_identity_depends_on_the_problem_alone(build):
     (before,), _ = build("numina", COMPETITION)
     (after,), _ = build("numina", [numina(problem="New?"), *reversed(COMPETITION)])

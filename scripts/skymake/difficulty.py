@@ -46,6 +46,8 @@ def read(paths: Iterable[str], question: str, difficulty: str) -> Labels:
             for column in (question, difficulty):
                 if column not in row:
                     raise RecordError(f"{path}:{number}: no column {column!r}")
+            if not isinstance(row[question], str):
+                raise RecordError(f"{path}:{number}: the column {question!r} is not text")
             if (known := published(row[difficulty])) is not None:
                 labels.add(row[question], known)
     return labels

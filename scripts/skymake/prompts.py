@@ -32,6 +32,8 @@ def render(path: str | Path, problem: Problem, **more: Any) -> str:
         return template.render(question=problem.question, domain=problem.domain, options=options, entry=entry, **more)
     except FileNotFoundError:
         raise UserError(f"{path}: no such prompt file") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not UTF-8: {error}; save it as UTF-8") from None
     except jinja2.TemplateError as error:
         raise UserError(f"{path}: problem {problem.id}: {error}") from None
 

@@ -43,7 +43,7 @@ def test_a_rank_ends_with_a_launcher_that_was_killed(tmp_path, launched):
     log = tmp_path / "log"
     with open(log, "w") as out:
         launcher = subprocess.Popen([sys.executable, "-c", LAUNCHER], env=variables, cwd=tmp_path, stdout=out)
-    rank = int(until(lambda: log.read_text().strip()))
+    rank = int(until(lambda: log.read_text().strip(), seconds=60))
     launcher.kill()
     launcher.wait()
     try:

@@ -95,3 +95,21 @@ def test_drop_forgets_one_model_and_only_when_told_to(store, capsys):
 def test_a_model_that_is_not_there_is_named(store):
     with pytest.raises(UserError, match="model nobody"):
         run(store.root.parent, "stats", "--model", "nobody")
+
+
+def test_two_who_compact_at_once_lose_nothing(tmp_path, monkeypatch):
+    store, scans = Store(tmp_path), []
+    path = attempt(store, "1", FailedRequest("a", "server_error", "HTTP 500", 3), *map(completion, "abc"))
+
+    def scan_twice(segment):
+        scans.append(segment)
+        if len(scans) == 2:  # the other one has done it all between our first look and our second
+            with monkeypatch.context() as elsewhere:
+                elsewhere.setattr(os, "getpid", lambda: 1)
+                upkeep.compact(path.parent, idle_hours=0)
+        return scan(segment)
+
+    monkeypatch.setattr(upkeep, "scan", scan_twice)
+    with pytest.raises(UserError, match="changed meanwhile"):
+        upkeep.compact(path.parent, idle_hours=0)
+    assert found(store) == {key: completion(key) for key in "abc"}

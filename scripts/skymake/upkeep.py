@@ -100,7 +100,7 @@ def compact(folder: Path, idle_hours: float) -> tuple[int, int]:
 
     Of each request the first completion is kept, so every answer stays what it was; a failure only where there is no
     completion. The new segment takes the place of the oldest in one step, and the others go when it is on the disk.
-    Returns the number of entries kept, and of lines removed.
+    Returns the number of entries kept, and of lines removed. UserError when a segment changed meanwhile.
     """
     quiet = time.time() - idle_hours * 3600
     segments = itertools.takewhile(lambda path: path.stat().st_mtime <= quiet, sorted(folder.glob("*.jsonl")))
@@ -118,8 +118,10 @@ def compact(folder: Path, idle_hours: float) -> tuple[int, int]:
                 completed |= {entry.key} if isinstance(entry, Completion) else set()
     places = set(chosen.values())
     with records.replacing(oldest) as temporary, open(temporary, "wb") as out:
-        for path in (oldest, *others):
-            out.writelines(encode(entry) for offset, entry in scan(path) if (path, offset) in places)
+        again = ((path, *found) for path in (oldest, *others) for found in scan(path))
+        still = (entry for path, offset, entry in again if (path, offset) in places and not isinstance(entry, str))
+        if len([out.write(encode(entry)) for entry in still]) < len(places):  # somebody else compacts it, too
+            raise UserError(f"{folder} changed meanwhile, and is left as it is: compact it again")
         out.flush()
         os.fsync(out.fileno())
     for path in others:

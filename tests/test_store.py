@@ -133,6 +133,15 @@ def test_a_line_end_that_is_lost_costs_nothing(tmp_path):
     assert dict(store.completions("m", "s", {"a", "b"})) == {key: completion(key) for key in "ab"}
 
 
+def test_a_segment_that_is_compacted_while_it_is_in_use_never_gives_another_answer(tmp_path):
+    store = filled(tmp_path, "a", "b")
+    found = store.completions("m", "s", {"a", "b"})
+    [segment] = store.segments("m", "s")
+    segment.write_bytes(segment.read_bytes().splitlines(keepends=True)[1])
+    with pytest.raises(UserError, match="changed while it was in use"):
+        found["a"]
+
+
 def test_damage_is_said(tmp_path, caplog):
     store = filled(tmp_path, "a", "b")
     (path,) = store.segments("m", "s")

@@ -147,8 +147,8 @@ class Completions(Mapping[str, Completion]):
         file = self._open(path)
         file.seek(offset)
         entry = decode(_pieces(file.readline())[0])
-        if not isinstance(entry, Completion):
-            raise UserError(f"{path}: the completion at byte {offset} was damaged while it was in use; run again")
+        if not isinstance(entry, Completion) or entry.key != key:  # damaged, or compacted
+            raise UserError(f"{path}: the completion at byte {offset} was changed while it was in use; run again")
         return entry
 
     def __iter__(self) -> Iterator[str]:

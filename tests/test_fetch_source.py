@@ -218,6 +218,7 @@ def attempt(hub, tmp_path):
         url = f"http://127.0.0.1:{hub.server_port}"
         variables = {"HF_ENDPOINT": url, "HF_HOME": str(tmp_path / "hf"), "PYTHONPATH": str(SCRIPTS), **environment}
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
+        inherited["no_proxy"] = "127.0.0.1"  # whatever proxy the user has
         done = subprocess.run([sys.executable, "-c", code], env=inherited | variables, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()

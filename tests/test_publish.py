@@ -68,6 +68,7 @@ def publish(built: Path, hub: HubServer, push: bool = True, token: str | None = 
     }
     variables = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
     variables |= {"HF_ENDPOINT": hub.url, "HF_HUB_DISABLE_XET": "1", "HF_HOME": str(built / "home")}
+    variables |= {"no_proxy": "127.0.0.1"}  # whatever proxy the user has
     variables |= {"PYTHONPATH": str(ROOT / "scripts")} | ({"HF_TOKEN": token} if token else {})
     command = [sys.executable, "-c", RUN, json.dumps(arguments)]
     return subprocess.run(command, env=variables, capture_output=True, text=True, timeout=60)

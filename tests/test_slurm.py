@@ -6,6 +6,7 @@ flight, and nobody left behind.
 """
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -61,6 +62,10 @@ class Site:
         """(exit status, output) of a driver."""
         status = self.start(*arguments, **options).wait()
         return status, (self.folder / "driver.log").read_text()
+
+    def skymake(self, *arguments: str) -> str:
+        command = [sys.executable, "-m", "skymake.cli", *arguments]
+        return subprocess.run(command, cwd=self.folder, check=True, capture_output=True, text=True).stdout
 
     def reset(self) -> None:
         """End what a failed test left, and forget the traces and the checkpoint, and what was paid for them."""
@@ -167,6 +172,21 @@ def site(cluster: Cluster, tmp_path_factory) -> Site:
     status, said = made.run(profile=LOCAL)
     assert status == 0, said[-4000:]
     return made
+
+
+def test_jobs_under_way_can_be_watched(site):
+    driver, _ = site.under_way()
+    site.hold()
+    time.sleep(2)  # what was in flight ends
+    said = site.skymake("watch", "results/small", "--once")
+    site.release()
+    for stage in ("train_student", "sample_traces"):
+        assert re.search(rf"{stage} .* 0/1, 1 running", said), said
+    answered = int(re.search(r"seedling_base on sums_test .* (\d+)/32 requests", said)[1])
+    step = int(re.search(r"training student .* (\d+)/12 steps", said)[1])
+    assert answered == len(site.noted("asked.log")) and step == len(site.noted("steps.log")), said
+    assert driver.wait() == 0
+    site.check_complete()
 
 
 def test_cancelled_jobs_are_submitted_once_more_and_go_on(site):

@@ -20,8 +20,9 @@ def serve_model(
     folder, served = weights.load(manifest)
     wanted, log = msgspec.json.decode(serving, type=engines.Serving), Path(server)
     with engines.serving(environments.load(environment), folder, model, wanted, log) as (process, address):
+        usual = os.umask(0o077)  # the address holds the server's token
         records.write_json(engine, address)
-        os.chmod(engine, 0o600)
+        os.umask(usual)
         code = ledgers.Account(store, model, served.digest, wanted.gpus).follow(process)
     raise UserError(
         f"the server of {model} ended by itself (exit code {code}); the end of {log}:\n{processes.tail(log)}"

@@ -174,6 +174,15 @@ def test_a_dated_name_of_a_hosted_model_is_that_model(monkeypatch):
     assert answer.served == "mini-2025-01-31"
 
 
+@pytest.mark.parametrize("served", ["mini-max", "minimal", "mini-2025-preview", "max"])
+def test_a_model_of_a_longer_name_is_another_one(served):
+    with (
+        FaultyServer(lambda body, attempt: good(body, model=served)) as server,
+        pytest.raises(UserError, match=f"asked for vendor/mini, but {served} answered"),
+    ):
+        ask(server, url=server.url, id="vendor/mini", key_env=None)
+
+
 def test_retry_after_is_waited_for():
     with FaultyServer(once(error(429, retry_after="0.4"))) as server:
         ask(server)

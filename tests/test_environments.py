@@ -81,7 +81,15 @@ def test_an_environment_that_was_deleted_since_is_asked_to_be_rebuilt(tmp_path):
 
 
 def test_a_tool_gets_neither_keys_nor_the_workflows_python(tmp_path, monkeypatch):
-    for name in ("EXAMPLE_API_KEY", "EXAMPLE_API_KEYS", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PYTHONSTARTUP"):
+    for name in (
+        "EXAMPLE_API_KEY",
+        "EXAMPLE_KEYS",
+        "HF_TOKEN",
+        "PYTHONPATH",
+        "PYTHONHOME",
+        "VIRTUAL_ENV",
+        "PYTHONSTARTUP",
+    ):
         monkeypatch.setenv(name, "secret")
     monkeypatch.setenv("HF_HOME", "a cache of the user")
     seen = environments.variables(Environment(str(tmp_path / "bin/python"), "digest", []))

@@ -14,6 +14,10 @@ from skymake import UserError, ranks, runs, training
         ("RuntimeError: DefaultCPUAllocator: can't allocate memory: you tried", "lower batch_per_device"),
         ("OSError: [Errno 28] No space left on device", "the disk that holds the store is full"),
         ("safetensors_rust.SafetensorError: I/O error: File too large (os error 27)", "the disk that holds the store"),
+        (
+            "RuntimeError: [enforce fail at inline_container.cc:672] . unexpected pos 9 vs 8",
+            "the disk that holds the store",
+        ),
         ("[rank1]: ArithmeticError: the loss is nan at step 12", "the training diverged"),
         ("ValueError: Template qwen9 does not exist.", "Template qwen9 does not exist"),
         ("ValueError: Some keys are not used by the HfArgumentParser: ['lerning_rate']", "no such setting"),

@@ -6,6 +6,7 @@ dead server) is a UserError, because it would meet every other request too.
 
 import asyncio
 import email.utils
+import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Self, TypeVar
@@ -189,7 +190,8 @@ class Client:
         """Whether the model asked for answered. APIs add a date to its id, or leave out the vendor before it."""
         if self.server:
             return served == self.model
-        return served.split("/")[-1].startswith(self.model.split("/")[-1])
+        asked, answered = (name.rpartition("/")[2] for name in (self.model, served))
+        return re.fullmatch(rf"{re.escape(asked)}(-\d[\d-]*)?", answered) is not None
 
     def _redact(self, text: str) -> str:
         for key in filter(None, self._keys):

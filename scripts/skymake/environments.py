@@ -61,10 +61,10 @@ def load(path: str) -> Environment:
 def variables(environment: Environment) -> dict[str, str]:
     """Process variables for a tool of this environment: its PATH first, and nothing of the workflow's own Python.
 
-    Keys of hosted models stay behind: no local engine or trainer needs one.
+    Keys and tokens stay behind, which are known by the ends of their names: no local engine or trainer needs one.
     """
     own = {"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PYTHONSTARTUP"}
-    kept = {k: v for k, v in os.environ.items() if k not in own and not k.endswith(("_API_KEY", "_API_KEYS"))}
+    kept = {k: v for k, v in os.environ.items() if k not in own and not k.endswith(("_KEY", "_KEYS", "_TOKEN"))}
     return {**kept, "PATH": f"{environment.bin}{os.pathsep}{kept.get('PATH', os.defpath)}", "PYTHONNOUSERSITE": "1"}
 
 

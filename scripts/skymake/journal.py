@@ -14,6 +14,7 @@ import psutil
 from snakemake.logging import logger
 from snakemake_interface_logger_plugins.common import LogEvent
 
+from skymake import records
 from skymake.records import Record
 
 NAME = "journal.jsonl"
@@ -77,17 +78,16 @@ class Journal(logging.Handler):
     def begin(self, results: str) -> None:
         """Start the journal of a run in a results folder, in place of the last one's."""
         self._path = Path(results) / NAME
-        self._path.write_bytes(b"")
-        self._write([*self._held, Event(time.time(), "begin", driver=Driver.here())])
+        records.write(self._path, [*self._held, Event(time.time(), "begin", driver=Driver.here())])
 
     def end(self, how: Literal["done", "failed"]) -> None:
         """Close the journal of the run."""
-        self._write([Event(time.time(), "end", rule=how)])
+        self._write(Event(time.time(), "end", rule=how))
 
     def emit(self, record: logging.LogRecord) -> None:
         event = self._event(record)
         if event and self._path:
-            self._write([event])
+            self._write(event)
         elif event:
             self._held.append(event)
 
@@ -108,6 +108,6 @@ class Journal(logging.Handler):
                 return Event(record.created, "fail", id=said["jobid"], rule=said["rule_name"])
         return None
 
-    def _write(self, events: list[Event]) -> None:
-        with open(self._path, "ab") as file:
-            file.writelines(msgspec.json.encode(event) + b"\n" for event in events)
+    def _write(self, event: Event) -> None:
+        with open(self._path, "ab", buffering=0) as file:  # who reads meanwhile finds whole lines
+            file.write(msgspec.json.encode(event) + b"\n")

@@ -28,7 +28,9 @@ from skymake.training import Machine, Plan, Training
 CAUSES = {
     r"OutOfMemoryError|out of memory|DefaultCPUAllocator: can't allocate": "out of memory: lower batch_per_device or "
     "cutoff_tokens, or choose a deepspeed mode that spreads or offloads more",
-    r"No space left on device|File too large|Disk quota exceeded": "the disk that holds the store is full",
+    # The last is what PyTorch says when it could not write all of a checkpoint.
+    r"No space left on device|File too large|Disk quota exceeded|inline_container\S+ \. unexpected pos": "the disk "
+    "that holds the store is full",
     r"the (loss|grad_norm) is (nan|inf|-inf) at step \d+": "the training diverged: lower the learning rate, or look "
     "for a broken row near that step; run again to go on from the last checkpoint",
     r"Template (\S+) does not exist": "this LLaMA-Factory has no such chat template: see trainings.*.template",
@@ -194,8 +196,11 @@ class Run:
         when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(began))
         last = step.current_steps if step else first
         attempt = Attempt(when, round(time.time() - began, 1), self.machine.devices, first, last)
-        with open(self.folder / "attempts.jsonl", "ab") as file:
-            file.write(msgspec.json.encode(attempt) + b"\n")
+        path = self.folder / "attempts.jsonl"
+        try:
+            records.write(path, [*(records.read(path, Attempt) if path.exists() else []), attempt])
+        except OSError as error:  # a full disk has ended the training, too, and is told as its cause
+            logging.warning("%s lacks this attempt, %s: %s", path, attempt, error)
 
     def _finish(self, mixture: Mixture) -> None:
         """Note that the model is there, and only then delete what a resume would have needed."""

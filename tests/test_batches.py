@@ -187,6 +187,7 @@ def test_a_job_killed_before_it_was_told_the_batch_finds_it(hosted):
 DAY = {"completion_window": "24h"}
 
 
+@pytest.mark.slow
 def test_a_job_killed_at_random_moments_submits_every_request_once(hosted):
     dice, limits = random.Random(4), LIMITS | {"requests": 3}
     with BatchServer(looks=20) as server:

@@ -92,6 +92,7 @@ LASTING = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("fault", "kind"), PASSING.values(), ids=PASSING.keys())
 def test_a_passing_fault_heals_or_becomes_a_failure(fault, kind):
     slow = kind == "timeout"
@@ -189,6 +190,7 @@ def test_retry_after_is_waited_for():
     assert server.times[1] - server.times[0] >= 0.4
 
 
+@pytest.mark.slow
 def test_concurrency_of_the_connection_pool_does_not_bound_the_requests():
     with FaultyServer(lambda body, attempt: good(body, delay=2.0)) as server:
         ask(server, count=200)
@@ -203,6 +205,7 @@ def test_requests_keep_to_the_pace():
     assert statistics.median(gaps) > 0.02, "evenly, not in bursts"
 
 
+@pytest.mark.slow
 def test_tokens_keep_to_the_pace():
     """60 answers of 18 tokens at 36,000 a minute take 1.8 s, once it is known that an answer is not 100 tokens."""
     with FaultyServer() as server:

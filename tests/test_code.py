@@ -42,6 +42,7 @@ def modules(script: str) -> set[str]:
     return {path.relative_to(code.SCRIPTS).as_posix() for path in code.sources(code.SCRIPTS / f"{script}.py")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "edit",
     [
@@ -87,6 +88,7 @@ def test_what_desktops_and_editors_leave_in_a_sub_package_is_no_part_of_it(scrip
     assert code.digest("render_report") == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", ["grading/notation.py", "grading/__init__.py", "sandbox/zygote.py"])
 def test_an_edit_of_the_grader_asks_no_model_again(scripts, module):
     again = changed(scripts, f"skymake/{module}", add_a_statement)

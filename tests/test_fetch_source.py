@@ -258,6 +258,7 @@ def test_a_gated_dataset_says_how_to_get_access(hub, fetch):
     assert fetch(HF_TOKEN="hf_good") == 600
 
 
+@pytest.mark.slow
 def test_tries_again_when_the_hub_is_busy(hub, fetch):
     hub.failures = 2
     assert fetch() == 600

@@ -48,6 +48,7 @@ def graph_of(configs: list[str], *targets: str) -> set[str]:
     return {name for names in found for name in names.split(", ")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("configs", PROJECTS)
 def test_the_inventory_is_what_the_report_and_the_cards_rest_on(configs):
     """A rule whose files are missing here needs a line in skymake.inventory."""

@@ -2,9 +2,11 @@
 
 import shlex
 
+import pytest
 from clone import Build
 
 
+@pytest.mark.slow
 def test_a_server_is_started_from_a_folder_with_a_blank_in_its_name(tmp_path):
     folder = tmp_path / "my models"
     folder.mkdir()

@@ -77,6 +77,7 @@ def nano(tmp_path, monkeypatch) -> Place:
     return Place(tmp_path, "nano", dict.fromkeys(sets, 40))
 
 
+@pytest.mark.slow
 def test_the_published_training_is_met_from_first_principles(sky_t1):
     """8 H100 for 19 hours, $450, as published; beside it what that leaves out."""
     plan = sky_t1.plan()
@@ -95,6 +96,7 @@ def test_the_published_training_is_met_from_first_principles(sky_t1):
     )
 
 
+@pytest.mark.slow
 def test_a_rewriter_that_is_asked_in_batches_costs_half(sky_t1):
     before = sky_t1.plan()
     sky_t1.config["models"]["gpt_4o_mini"]["batch"] = {"poll_s": 60, "requests": 50000, "megabytes": 200}
@@ -104,6 +106,7 @@ def test_a_rewriter_that_is_asked_in_batches_costs_half(sky_t1):
     assert after.total("whole", "sampling") == before.total("whole", "sampling")
 
 
+@pytest.mark.slow
 def test_the_fast_training_stands_beside_the_published_one(sky_t1):
     update_config(sky_t1.config, yaml.safe_load((ROOT / "config/sky-t1-fast.yaml").read_text()))
     plan = sky_t1.plan()

@@ -154,6 +154,7 @@ DEAF = LISTENING.format("signal.SIG_IGN")
 SLOW = LISTENING.format("lambda *_: (time.sleep(1), print('saved'), sys.exit())")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", [signal.SIGTERM, signal.SIGINT])
 def test_a_job_asked_twice_to_end_still_ends_its_child(tmp_path, cleared, first):
     log = tmp_path / "log"

@@ -56,6 +56,7 @@ def without_slurm(tmp_path) -> dict[str, str]:
     return {**os.environ, "PATH": str(tmp_path)}
 
 
+@pytest.mark.slow
 def test_a_dry_run_needs_no_cluster(without_slurm):
     command = [sys.executable, "-m", "snakemake", "--dry-run", "--forceall", "--profile", "slurm"]
     done = subprocess.run(command, cwd=ROOT, env=without_slurm, capture_output=True, text=True)
@@ -63,6 +64,7 @@ def test_a_dry_run_needs_no_cluster(without_slurm):
     assert "train_student" in done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_a_run_without_a_cluster_says_so(without_slurm, tmp_path):
     for part in ("config", "envs", "profiles", "slurm"):
         (tmp_path / part).symlink_to(ROOT / part)

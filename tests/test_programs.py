@@ -119,6 +119,7 @@ def test_a_failure_in_company_is_tried_alone(grader):
     assert grader.grade_source(problem(SUMS), leak + RIGHT).status == "correct"
 
 
+@pytest.mark.slow
 def test_slow_tests_are_not_held_against_each_other(grader):
     burn = "import time\nend = time.process_time() + 0.15\nwhile time.process_time() < end: pass\n"
     verdict = grader.grade_source(problem(SUMS[:10]), burn + RIGHT)

@@ -120,6 +120,7 @@ def test_a_second_push_commits_nothing_and_a_changed_card_alone_is_sent(built, h
     assert not [request for request in hub.requests if request.startswith("PUT")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("part", "status", "said"),
     [

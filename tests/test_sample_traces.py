@@ -95,6 +95,7 @@ def test_traces_are_complete_in_order_and_say_who_was_asked_what(place):
     assert len({trace.text for trace in traces}) == len({trace.key for trace in traces}) == 20
 
 
+@pytest.mark.slow
 def test_only_the_difference_is_asked(place):
     """The numbers are those that the server counts."""
     with FaultyServer() as server:

@@ -92,6 +92,7 @@ def test_endings(sandbox, source, ending, detail):
     assert outcome.outputs == []
 
 
+@pytest.mark.slow
 def test_a_sleeper_is_ended_by_the_wall_clock(sandbox):
     outcome = run(sandbox, "import time; time.sleep(60)", wall_s=0.5)
     assert outcome.ending is Ending.TIME_LIMIT

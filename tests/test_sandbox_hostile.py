@@ -20,6 +20,7 @@ from skymake.sandbox import tiers
 
 ROOT = Path(__file__).parents[1]
 NOBODY = 65534
+pytestmark = pytest.mark.slow
 GIVEN_BY = {"namespaces": {None, "scratch", "proc"}, "landlock": {None, "proc"}}
 VERSION_CHECK = f"import sys; assert sys.version_info[:2] == {sys.version_info[:2]}; sys.argv[2:] = []"
 OLD_KERNEL = """
@@ -129,7 +130,6 @@ def interpreter_of_everybody() -> str:
     pytest.skip("no Python of this version that an ordinary user may run")
 
 
-@pytest.mark.slow
 def test_a_kernel_without_the_calls_of_later_ones_will_do():
     """Linux 4.18 as far as a filter can make it: no pidfd, clone3, close_range, mount_setattr, Landlock."""
     if reason := tiers.obstacle("namespaces"):
@@ -137,7 +137,6 @@ def test_a_kernel_without_the_calls_of_later_ones_will_do():
     assert run_elsewhere(sys.executable, "namespaces", OLD_KERNEL) == []
 
 
-@pytest.mark.slow
 def test_where_namespaces_are_forbidden_landlock_takes_over():
     """A container as they are by default: unshare is refused, to root too."""
     if reason := tiers.obstacle("landlock"):
@@ -145,7 +144,6 @@ def test_where_namespaces_are_forbidden_landlock_takes_over():
     assert run_elsewhere(sys.executable, "landlock", NO_NAMESPACES) == []
 
 
-@pytest.mark.slow
 def test_a_container_that_masks_its_proc_will_do():
     if os.geteuid() != 0 or tiers.obstacle("namespaces"):
         pytest.skip("only root can mask a /proc, and only namespaces care")
@@ -173,7 +171,6 @@ def adversarial_cases(folder: Path) -> list[Case]:
     return [Case(Program(row["id"], "reject", "published"), problem, row["program"]) for row in rows]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("ordinary", [False, True], ids=["", "ordinary user"])
 @pytest.mark.parametrize("cases", [hostile_cases, adversarial_cases])
 def test_published_programs_do_no_harm_and_leave_nothing(real_data, tier, cases, ordinary):

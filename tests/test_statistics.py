@@ -26,6 +26,7 @@ def simulate(rng: np.random.Generator, problems: int) -> tuple[float, np.ndarray
     return truth, rng.beta(spread * truth, spread * (1 - truth), size=problems)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("problems", [30, 500])
 @pytest.mark.parametrize("samples", [1, 4, 8])
 def test_intervals_contain_the_truth_as_often_as_they_say(problems, samples, few_resamples):
